@@ -1,0 +1,1 @@
+"""Odoo as MCP tools, and a typed client of them."""

@@ -1,0 +1,1 @@
+"""Settings, logging and wiring shared by the Odooport services."""

@@ -1,0 +1,91 @@
+"""A small cache for answers that many callers want at the same time."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+
+
+class FlightCache[K, V]:
+    """Keeps the newest answers, and lets one flight serve all who ask meanwhile.
+
+    A caller that is cancelled does not take the flight down for the others. An answer
+    that failed is not kept. None is no answer.
+
+    Args:
+        size: The most answers to keep; the least recently used goes first.
+        seconds: How long an answer stays good; None for as long as there is room.
+        clock: Answers the time in seconds; must never go back.
+    """
+
+    def __init__(
+        self, *, size: int, seconds: float | None, clock: Callable[[], float]
+    ) -> None:
+        self._size = size
+        self._seconds = seconds
+        self._clock = clock
+        self._kept: OrderedDict[K, tuple[float, V]] = OrderedDict()
+        self._flights: dict[K, asyncio.Task[V]] = {}
+
+    async def get(self, key: K, fetch: Callable[[], Awaitable[V]]) -> V:
+        """Answer what is kept under the key, or fetch it.
+
+        Raises:
+            Exception: Whatever ``fetch`` raises, to everybody who waited for it.
+        """
+        if (value := self.peek(key)) is not None:
+            return value
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = asyncio.ensure_future(self._fly(key, fetch))
+            self._flights[key] = flight
+            flight.add_done_callback(_retrieve)
+        return await asyncio.shield(flight)
+
+    def peek(self, key: K) -> V | None:
+        """Answer what is kept under the key, or None."""
+        if (kept := self._kept.get(key)) is None:
+            return None
+        born, value = kept
+        if self._seconds is not None and self._clock() - born >= self._seconds:
+            del self._kept[key]
+            return None
+        self._kept.move_to_end(key)
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        """Keep an answer."""
+        self._kept[key] = (self._clock(), value)
+        self._kept.move_to_end(key)
+        while len(self._kept) > self._size:
+            self._kept.popitem(last=False)
+
+    async def _fly(self, key: K, fetch: Callable[[], Awaitable[V]]) -> V:
+        mine = asyncio.current_task()
+        try:
+            value = await fetch()
+            if self._flights.get(key) is mine:
+                self.put(key, value)
+            return value
+        finally:
+            if self._flights.get(key) is mine:
+                del self._flights[key]
+
+    def drop(self, key: K, value: V | None = None) -> None:
+        """Forget what is kept under the key, and what is just being fetched for it.
+
+        Args:
+            key: What to forget.
+            value: Forget only if exactly this is kept: somebody else may have put a
+                newer answer there meanwhile.
+        """
+        if value is None:
+            self._kept.pop(key, None)
+            self._flights.pop(key, None)
+        elif (kept := self._kept.get(key)) is not None and kept[1] is value:
+            del self._kept[key]
+
+
+def _retrieve(flight: "asyncio.Task[object]") -> None:
+    """Mark a flight's error as seen when every caller has gone away."""
+    if not flight.cancelled():
+        flight.exception()

@@ -1,0 +1,323 @@
+"""The one guarded path to Odoo: limiter, policy, audit, then the gateway.
+
+Nothing else in the house calls a gateway's ``execute``, but for the schemas that the
+use cases check requests against. The gate also keeps the sessions: one login serves
+every call with the same credentials.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from odooport.cache import FlightCache
+from odooport.errors import (
+    AuthenticationFailed,
+    GatewayProtocolError,
+    GatewayUnavailable,
+    OdooFailed,
+    OdooportError,
+    PermissionDenied,
+    RateLimited,
+)
+from odooport.model import (
+    Call,
+    Caller,
+    Context,
+    Credentials,
+    Decision,
+    Operation,
+    Principal,
+    Quota,
+    Refusal,
+    ServerVersion,
+    Session,
+)
+from odooport.ports import AuditEvent, AuditLog, AuthPolicy, OdooGateway, RateLimiter
+from odooport.schema import ATTRIBUTES, ModelSchema
+from odooport.signatures import touches
+
+_logger = logging.getLogger(__name__)
+
+_SESSIONS = 1_000
+_SCHEMAS = 2_000
+_SCHEMA_SECONDS = 300.0
+_REFUSED_SECONDS = 60.0
+"""How long a refused login is not tried again: Odoo shuts out a whole address for 60 s
+after five failures (``res_users.py``, login cooldown), so one stale password must not
+lock everybody out."""
+
+
+class Gate:
+    """Lets calls through to Odoo, or says why not. One for each process.
+
+    Args:
+        gateway: The way to Odoo.
+        policy: Who may do what.
+        limiter: How much of it.
+        audit: What keeps a trace of it.
+        clock: Answers the time in seconds; never goes back.
+    """
+
+    def __init__(
+        self,
+        gateway: OdooGateway,
+        policy: AuthPolicy,
+        limiter: RateLimiter,
+        audit: AuditLog,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._gateway = gateway
+        self._policy = policy
+        self._limiter = limiter
+        self._audit = audit
+        self._clock = clock
+        self._sessions = FlightCache[Credentials, Session](
+            size=_SESSIONS, seconds=None, clock=clock
+        )
+        self._refused = FlightCache[Credentials, str](
+            size=_SESSIONS, seconds=_REFUSED_SECONDS, clock=clock
+        )
+        self._schemas = FlightCache[
+            tuple[Credentials, str, str | None], ModelSchema
+        ](size=_SCHEMAS, seconds=_SCHEMA_SECONDS, clock=clock)
+
+    async def authenticate(self, token: str, address: str | None) -> Principal:
+        """Answer whose token this is.
+
+        Raises:
+            AuthenticationFailed: It lets nobody in; the message says why.
+        """
+        answer = await self._policy.authenticate(token, address)
+        if isinstance(answer, Refusal):
+            _logger.warning(
+                "refused a key", extra={"rule": answer.rule, "address": address}
+            )
+            raise AuthenticationFailed(answer.reason)
+        return answer
+
+    async def run(self, caller: Caller, call: Call) -> Any:
+        """Judge a call, and run it if it may.
+
+        Raises:
+            RateLimited: The principal's budget is used up.
+            PermissionDenied: The policy refused.
+            InvalidRequest: The arguments do not fit the method, or cannot be sent.
+            GatewayError: See the error tree.
+        """
+        began = self._clock()
+        touched = touches(call)
+        event = AuditEvent(
+            caller,
+            call,
+            touched.operation,
+            ids=touched.ids or (),
+            fields=touched.fields or tuple({f: None for v in touched.values for f in v}),
+            outcome="begun",
+        )
+        outcome, reason = "internal", None
+        try:
+            answer = await self._guarded(event)
+            outcome = "ok"
+            return answer
+        except OdooportError as error:
+            outcome, reason = error.code, error.message
+            if isinstance(error, OdooFailed):
+                _logger.error("Odoo failed", extra={"debug": error.debug})
+            raise
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
+        finally:
+            milliseconds = (self._clock() - began) * 1000
+            await self._audit.record(
+                replace(
+                    event, outcome=outcome, reason=reason, milliseconds=milliseconds
+                )
+            )
+            _logger.info(
+                "call",
+                extra={
+                    "request_id": caller.request_id,
+                    "door": caller.door,
+                    "key": caller.principal.subject,
+                    "instance": call.instance,
+                    "model": call.model,
+                    "method": call.method,
+                    "milliseconds": round(milliseconds, 2),
+                    "outcome": outcome,
+                },
+            )
+
+    async def _guarded(self, event: AuditEvent) -> Any:
+        caller, call = event.caller, event.call
+        await self._take(caller)
+        call = (await self._authorize(caller, call)).call
+        credentials = caller.principal.credentials_for(call.instance)
+        reads = event.operation is Operation.READ
+        if not reads:
+            # Logging in first keeps "begun" for what is really about to be sent.
+            await self._session(credentials)
+            if not await self._audit.record(event):
+                raise GatewayUnavailable(
+                    "The audit log cannot be written, so nothing was sent to Odoo. "
+                    "Tell the administrator: the state directory may be full."
+                )
+        return await self._with_session(
+            credentials,
+            lambda session: self._gateway.execute(session, call),
+            again=reads,
+        )
+
+    async def schema(
+        self, caller: Caller, model: str, *, instance: str, lang: str | None = None
+    ) -> ModelSchema:
+        """Answer what a model looks like to the caller's Odoo user.
+
+        Kept for five minutes; one question serves all who ask meanwhile.
+
+        Args:
+            caller: Who asks; must be allowed to ask the model for its fields.
+            model: The model's technical name.
+            instance: Which Odoo database.
+            lang: The language of the labels.
+
+        Raises:
+            PermissionDenied: The policy keeps the model from this principal.
+            OdooRefused: There is no such model, or no such language.
+        """
+        call = Call(
+            model,
+            "fields_get",
+            kwargs={"attributes": list(ATTRIBUTES)},
+            context=Context(lang=lang),
+            instance=instance,
+        )
+        call = (await self._authorize(caller, call)).call
+        credentials = caller.principal.credentials_for(instance)
+
+        async def fetch() -> ModelSchema:
+            wire = await self._with_session(
+                credentials,
+                lambda session: self._gateway.execute(session, call),
+                again=True,
+            )
+            if not isinstance(wire, dict):
+                raise GatewayProtocolError(
+                    f"Odoo did not describe the fields of {model!r}."
+                )
+            return ModelSchema.from_wire(
+                model, cast("Mapping[str, Mapping[str, Any]]", wire)
+            )
+
+        return await self._schemas.get((credentials, model, lang), fetch)
+
+    async def version(self, caller: Caller, instance: str) -> ServerVersion:
+        """Answer the version of an instance that the caller may use.
+
+        Raises:
+            RateLimited: The principal's budget is used up.
+            GatewayError: The server cannot be reached.
+        """
+        caller.principal.credentials_for(instance)
+        await self._take(caller)
+        return await self._gateway.version(instance)
+
+    async def login(self, caller: Caller, instance: str) -> Session:
+        """Answer the session that the caller's calls to an instance run in.
+
+        Raises:
+            AuthenticationFailed: Odoo refuses the login.
+            GatewayError: The server cannot be reached.
+        """
+        return await self._session(caller.principal.credentials_for(instance))
+
+    async def _take(self, caller: Caller) -> Quota:
+        quota = await self._limiter.take(caller.principal.subject)
+        if not quota.allowed:
+            raise RateLimited(
+                f"Too many calls: the budget of {quota.limit} is used up. "
+                f"Ask again in {quota.retry_after:.1f} seconds.",
+                quota.retry_after,
+            )
+        return quota
+
+    async def _authorize(self, caller: Caller, call: Call) -> Decision:
+        decision = await self._policy.authorize(caller.principal, call)
+        if not decision.allowed:
+            raise PermissionDenied(decision.reason)
+        return decision
+
+    async def _session(self, credentials: Credentials) -> Session:
+        if (refusal := self._refused.peek(credentials)) is not None:
+            raise AuthenticationFailed(refusal)
+        try:
+            return await self._sessions.get(
+                credentials, lambda: self._gateway.authenticate(credentials)
+            )
+        except AuthenticationFailed as error:
+            self._refused.put(credentials, error.message)
+            raise
+
+    async def _with_session[T](
+        self,
+        credentials: Credentials,
+        execute: Callable[[Session], Awaitable[T]],
+        *,
+        again: bool,
+    ) -> T:
+        """Run in the cached session; if it went stale, log in anew, once."""
+        session = await self._session(credentials)
+        try:
+            return await execute(session)
+        except AuthenticationFailed:
+            self._sessions.drop(credentials, session)
+            if not again:
+                raise
+            return await execute(await self._session(credentials))
+
+
+class OdooDecides:
+    """An ``AuthPolicy`` for a program that is its own principal: Odoo's rights decide.
+
+    It knows no tokens, so nobody can come in from outside through it.
+    """
+
+    async def authenticate(
+        self, token: str, address: str | None
+    ) -> Principal | Refusal:
+        """Refuse every token."""
+        del token, address
+        return Refusal("This program takes no keys.", rule="no-keys")
+
+    async def authorize(self, principal: Principal, call: Call) -> Decision:
+        """Allow every call; Odoo judges it."""
+        del principal
+        return Decision(True, "", "odoo-decides", call)
+
+
+class Unlimited:
+    """A ``RateLimiter`` without limits, for a program that is its own principal."""
+
+    async def take(self, key: str, cost: int = 1) -> Quota:
+        """Allow it."""
+        del key, cost
+        return Quota(True, limit=0, remaining=0, reset_after=0.0)
+
+
+class Unaudited:
+    """An ``AuditLog`` that keeps nothing, for a program that is its own principal."""
+
+    async def record(self, event: AuditEvent) -> bool:
+        """Let it pass."""
+        del event
+        return True
+
+
+if TYPE_CHECKING:
+    _policy: type[AuthPolicy] = OdooDecides
+    _limiter: type[RateLimiter] = Unlimited
+    _audit: type[AuditLog] = Unaudited

@@ -1,0 +1,126 @@
+"""The ports: what the domain library needs from the outside, in its own words.
+
+Guards answer values and do not raise; only the gate and the use cases turn a refusal
+into an error. Every method says what it does when the far side is gone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from odooport.model import (
+    Call,
+    Caller,
+    Credentials,
+    Decision,
+    Operation,
+    Principal,
+    Quota,
+    Refusal,
+    ServerVersion,
+    Session,
+)
+
+
+class OdooGateway(Protocol):
+    """An Odoo server, over some wire or in memory.
+
+    Stateless: each call carries its session, so no call can borrow another's login.
+    Nothing is ever sent twice. Values pass through as Odoo speaks them: False for
+    empty, ``[id, name]`` for a many2one.
+    """
+
+    async def version(self, instance: str) -> ServerVersion:
+        """Answer what the server says of itself; needs no login.
+
+        Raises:
+            GatewayError: The server cannot be reached, or is no Odoo.
+        """
+        ...
+
+    async def authenticate(self, credentials: Credentials) -> Session:
+        """Log in.
+
+        Raises:
+            AuthenticationFailed: Odoo refused the login, or has no such database.
+            GatewayError: The server cannot be reached, or is no Odoo.
+        """
+        ...
+
+    async def execute(self, session: Session, call: Call) -> Any:
+        """Run one method and answer what it returned; None if it returned nothing.
+
+        Raises:
+            AuthenticationFailed: The session is not valid any more; nothing was done.
+            InvalidRequest: The wire cannot carry a value; nothing was sent.
+            GatewayError: See the error tree. After ``OutcomeUnknown`` the call may
+                have been executed; after every other error but ``AnswerLost`` it
+                has not.
+        """
+        ...
+
+
+class AuthPolicy(Protocol):
+    """Who is it, and may they?"""
+
+    async def authenticate(
+        self, token: str, address: str | None
+    ) -> Principal | Refusal:
+        """Answer whose token this is, or why it lets nobody in.
+
+        Args:
+            token: What the caller presented, as it came.
+            address: The network address that it came from.
+        """
+        ...
+
+    async def authorize(self, principal: Principal, call: Call) -> Decision:
+        """Judge one call; what no rule allows is denied."""
+        ...
+
+
+class RateLimiter(Protocol):
+    """Counts calls against budgets, in one atomic step."""
+
+    async def take(self, key: str, cost: int = 1) -> Quota:
+        """Take ``cost`` from the budget of ``key``; never sleeps.
+
+        A refused call takes nothing. When the store is gone, the answer is a refusal.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One call, as the audit records it.
+
+    Attributes:
+        caller: Who asked, where, in which request.
+        call: What was asked for.
+        operation: What the call does to records.
+        ids: The records that it names; empty when it names none.
+        fields: The fields that it names, read or written.
+        outcome: ``begun`` before a write is sent; then ``ok`` or an error's code.
+        reason: What refused it, if something did.
+        milliseconds: How long it took; None before it ended.
+    """
+
+    caller: Caller
+    call: Call
+    operation: Operation
+    ids: Sequence[int]
+    fields: Sequence[str]
+    outcome: str
+    reason: str | None = None
+    milliseconds: float | None = None
+
+
+class AuditLog(Protocol):
+    """Keeps what was done, by whom."""
+
+    async def record(self, event: AuditEvent) -> bool:
+        """Keep one event; an event with outcome ``begun`` is on disk when this returns.
+
+        Answers False when it could not be kept.
+        """
+        ...

@@ -1,0 +1,229 @@
+"""What a model looks like to one user: its fields, from Odoo's ``fields_get``."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any, Self
+
+from odooport.errors import InvalidRequest
+
+ATTRIBUTES = (
+    "string",
+    "help",
+    "type",
+    "required",
+    "readonly",
+    "store",
+    "searchable",
+    "sortable",
+    "groupable",
+    "relation",
+    "relation_field",
+    "selection",
+    "digits",
+    "size",
+    "currency_field",
+    "company_dependent",
+    "translate",
+    "aggregator",
+    "definition_record",
+    "definition_record_field",
+)
+"""The attributes of ``fields_get`` that Odooport reads."""
+
+TO_MANY = frozenset({"one2many", "many2many"})
+RELATIONAL = frozenset({"many2one", "one2many", "many2many"})
+TEXTUAL = frozenset({"char", "text", "html"})
+
+_PLUMBING = frozenset({"create_uid", "create_date", "write_uid", "write_date"})
+_HEAVY = frozenset(
+    {"binary", "image", "html", "json", "properties", "properties_definition"}
+)
+_TELLING = (
+    "name",
+    "code",
+    "default_code",
+    "state",
+    "type",
+    "is_company",
+    "parent_id",
+    "partner_id",
+    "product_id",
+    "email",
+    "phone",
+    "city",
+    "country_id",
+    "user_id",
+    "stage_id",
+    "date",
+    "date_order",
+    "date_deadline",
+    "expected_revenue",
+    "list_price",
+    "product_uom_qty",
+    "price_unit",
+    "amount_total",
+    "currency_id",
+    "company_id",
+    "active",
+)
+"""Fields that tell a reader most about a record, in this order, on any model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a model.
+
+    Attributes:
+        name: Its technical name.
+        type: Odoo's type, such as ``many2one`` or ``monetary``.
+        label: What people call it, in the asking user's language.
+        help: Its tooltip, if it has one.
+        required: Whether a record must have it.
+        readonly: Whether people may not change it in a form; Odoo's ``write`` does not
+            look at it.
+        stored: Whether it is a column of the database.
+        searchable: Whether a domain may name it; Odoo drops a condition on a field
+            that is not, and then matches everything.
+        sortable: Whether an order may name it.
+        groupable: Whether records can be grouped by it.
+        relation: The model that a relational field points to.
+        inverse: For a one2many, the many2one on the other side.
+        selection: The allowed values of a selection with their labels.
+        digits: Precision and scale of a float, as Odoo gives them.
+        size: The most characters that a char may hold.
+        currency_field: For money, the field that says in which currency.
+        company_dependent: Whether its value differs by company.
+        translated: Whether its value differs by language.
+        aggregator: How groups sum it up, such as ``sum``; None if they do not.
+    """
+
+    name: str
+    type: str
+    label: str = ""
+    help: str | None = None
+    required: bool = False
+    readonly: bool = False
+    stored: bool = True
+    searchable: bool = True
+    sortable: bool = True
+    groupable: bool = True
+    relation: str | None = None
+    inverse: str | None = None
+    selection: tuple[tuple[str, str], ...] = ()
+    digits: tuple[int, int] | None = None
+    size: int | None = None
+    currency_field: str | None = None
+    company_dependent: bool = False
+    translated: bool = False
+    aggregator: str | None = None
+
+    @classmethod
+    def from_wire(cls, name: str, wire: Mapping[str, Any]) -> Self:
+        """Build a field from its entry in the answer of ``fields_get``."""
+        digits = wire.get("digits")
+        stored = bool(wire.get("store", True))
+        selection = wire.get("selection") or ()
+        return cls(
+            name=name,
+            type=str(wire["type"]),
+            label=str(wire.get("string") or name),
+            help=wire.get("help") or None,
+            required=bool(wire.get("required")),
+            readonly=bool(wire.get("readonly")),
+            stored=stored,
+            searchable=bool(wire.get("searchable", stored)),
+            sortable=bool(wire.get("sortable", stored)),
+            groupable=bool(wire.get("groupable", stored)),
+            relation=wire.get("relation") or None,
+            inverse=wire.get("relation_field") or None,
+            selection=tuple((key, str(text)) for key, text in selection),
+            digits=(digits[0], digits[1]) if digits else None,
+            size=wire.get("size") or None,
+            currency_field=wire.get("currency_field") or None,
+            company_dependent=bool(wire.get("company_dependent")),
+            translated=bool(wire.get("translate")),
+            aggregator=wire.get("aggregator") or None,
+        )
+
+
+@dataclass(frozen=True)
+class ModelSchema:
+    """The fields of a model as one user sees them.
+
+    Attributes:
+        model: The model's technical name.
+        fields: Its fields by name.
+    """
+
+    model: str
+    fields: Mapping[str, Field]
+
+    @classmethod
+    def from_wire(cls, model: str, wire: Mapping[str, Mapping[str, Any]]) -> Self:
+        """Build a schema from the answer of ``fields_get``."""
+        return cls(
+            model, {name: Field.from_wire(name, entry) for name, entry in wire.items()}
+        )
+
+    def field(self, name: str) -> Field:
+        """Answer a field.
+
+        Raises:
+            InvalidRequest: There is none of that name that this user can see; the
+                message names the closest ones.
+        """
+        try:
+            return self.fields[name]
+        except KeyError:
+            raise InvalidRequest(self.unknown(name)) from None
+
+    def unknown(self, name: str) -> str:
+        """Say that there is no such field, and what the closest ones are."""
+        close = get_close_matches(name, self.fields, n=3, cutoff=0.6)
+        hint = f" Did you mean {', '.join(map(repr, close))}?" if close else ""
+        return f"{self.model!r} has no field {name!r} that you can see.{hint}"
+
+    def check(self, names: Iterable[str]) -> None:
+        """Check that every name is a field.
+
+        Raises:
+            InvalidRequest: One is not.
+        """
+        for name in names:
+            self.field(name)
+
+    @cached_property
+    def readable(self) -> list[str]:
+        """The fields that one whole record shows: stored, without plumbing and blobs.
+
+        ``raw`` of ``ir.attachment`` is among the blobs that must stay out: asking for
+        it crashes Odoo 18.
+        """
+        return [
+            name
+            for name, field in self.fields.items()
+            if name == "display_name"
+            or field.stored
+            and field.type not in _HEAVY - {"html"}
+            and name not in _PLUMBING
+        ]
+
+    @cached_property
+    def telling(self) -> list[str]:
+        """The few fields that a list shows when nobody said which."""
+        names = ["display_name"] if "display_name" in self.fields else []
+        for name in _TELLING:
+            if (field := self.fields.get(name)) is not None and field.stored:
+                names.append(name)
+        names += [
+            name
+            for name, field in self.fields.items()
+            if field.required
+            and field.stored
+            and name not in names
+            and field.type not in _HEAVY | TO_MANY
+            and name not in _PLUMBING | {"id"}
+        ]
+        return names[:12]

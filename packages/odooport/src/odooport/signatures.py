@@ -1,0 +1,253 @@
+"""Where ids, domain, fields and values lie in a call, for each method that is known.
+
+This table alone looks into the arguments of a ``Call``. Sources: ``odoo/models.py``,
+``addons/base`` and ``addons/web/models/models.py`` of Odoo 18; parameters are named and
+ordered as there. A method that is not in the table is a ``CALL``: it may do anything.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, cast
+
+from odooport.errors import InvalidRequest
+from odooport.model import Call, Operation
+
+_READ, _WRITE = Operation.READ, Operation.WRITE
+_CREATE, _UNLINK = Operation.CREATE, Operation.UNLINK
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """How Odoo declares one method.
+
+    Attributes:
+        operation: What it does to records.
+        parameters: Its parameters in order, without the records it is called on.
+        on_records: Whether the ids of records come first.
+        model: The only model that has it; None where every model does.
+    """
+
+    operation: Operation
+    parameters: tuple[str, ...] = ()
+    on_records: bool = False
+    model: str | None = None
+
+
+def _on_model(operation: Operation, *parameters: str) -> Signature:
+    return Signature(operation, parameters)
+
+
+def _on_records(operation: Operation, *parameters: str) -> Signature:
+    return Signature(operation, parameters, on_records=True)
+
+
+SIGNATURES: Mapping[str, Signature] = MappingProxyType(
+    {
+        "search": _on_model(_READ, "domain", "offset", "limit", "order"),
+        "search_count": _on_model(_READ, "domain", "limit"),
+        "search_read": _on_model(
+            _READ, "domain", "fields", "offset", "limit", "order", "load"
+        ),
+        "read": _on_records(_READ, "fields", "load"),
+        "read_group": _on_model(
+            _READ,
+            "domain",
+            "fields",
+            "groupby",
+            "offset",
+            "limit",
+            "orderby",
+            "lazy",
+        ),
+        "name_search": _on_model(_READ, "name", "args", "operator", "limit"),
+        "fields_get": _on_model(_READ, "allfields", "attributes"),
+        "default_get": _on_model(_READ, "fields_list"),
+        "has_access": _on_records(_READ, "operation"),
+        "check_access_rights": _on_model(_READ, "operation", "raise_exception"),
+        "get_metadata": _on_records(_READ),
+        "context_get": Signature(_READ, model="res.users"),
+        "get_available_models": Signature(_READ, model="ir.model"),
+        "create": _on_model(_CREATE, "vals_list"),
+        "name_create": _on_model(_CREATE, "name"),
+        "copy": _on_records(_CREATE, "default"),
+        "write": _on_records(_WRITE, "vals"),
+        "action_archive": _on_records(_WRITE),
+        "action_unarchive": _on_records(_WRITE),
+        "unlink": _on_records(_UNLINK),
+    }
+)
+"""Every method that is known by name."""
+
+_DOMAIN = ("domain", "args")
+_FIELDS = ("fields", "allfields", "fields_list")
+_VALUES = ("vals", "vals_list", "default")
+_ORDER = ("order", "orderby")
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What one call names.
+
+    Attributes:
+        operation: What it does to records.
+        ids: The records that it is called on; None for a model method.
+        domain: Its search filter as sent; None if it has none.
+        fields: The fields that it asks for; None where that means all.
+        values: The values that it writes, one mapping for each record.
+        order: The order that it asks for.
+        groupby: What it groups by.
+        limit: The most records that it asks for; None for all.
+    """
+
+    operation: Operation
+    ids: tuple[int, ...] | None = None
+    domain: Sequence[Any] | None = None
+    fields: tuple[str, ...] | None = None
+    values: tuple[Mapping[str, Any], ...] = ()
+    order: str | None = None
+    groupby: tuple[str, ...] = ()
+    limit: int | None = None
+
+
+def signature_of(call: Call) -> Signature | None:
+    """Answer the signature of the call's method, or None if it is not known."""
+    signature = SIGNATURES.get(call.method)
+    if signature is None or signature.model not in (None, call.model):
+        return None
+    return signature
+
+
+def operation_of(call: Call) -> Operation:
+    """Answer what the call does to records; an unknown method may do anything."""
+    signature = signature_of(call)
+    return Operation.CALL if signature is None else signature.operation
+
+
+def touches(call: Call) -> Touched:
+    """Answer what a call names, whether by position or by keyword.
+
+    Raises:
+        InvalidRequest: The arguments do not fit the method.
+    """
+    signature = signature_of(call)
+    if signature is None:
+        return Touched(Operation.CALL, ids=_ids_of_unknown(call))
+    ids: tuple[int, ...] | None = None
+    positional = call.args
+    if signature.on_records:
+        if not positional:
+            raise InvalidRequest(
+                f"{call.method!r} is called on records: give their ids first."
+            )
+        ids = _as_ids(positional[0], call.method)
+        positional = positional[1:]
+    bound = _bind(call.method, signature.parameters, positional, call.kwargs)
+    return Touched(
+        signature.operation,
+        ids=ids,
+        domain=_first(bound, _DOMAIN),
+        fields=_names(_first(bound, _FIELDS), call.method),
+        values=tuple(_values(_first(bound, _VALUES), call.method)),
+        order=_first(bound, _ORDER),
+        groupby=_names(bound.get("groupby"), call.method) or (),
+        limit=bound.get("limit"),
+    )
+
+
+def with_limit(call: Call, limit: int) -> Call:
+    """Answer the call with another limit, wherever its limit lies.
+
+    The method must be one that has a limit.
+    """
+    signature = SIGNATURES[call.method]
+    place = signature.parameters.index("limit") + signature.on_records
+    if place < len(call.args):
+        args = (*call.args[:place], limit, *call.args[place + 1 :])
+        return replace(call, args=args)
+    return replace(call, kwargs={**call.kwargs, "limit": limit})
+
+
+def takes_limit(call: Call) -> bool:
+    """Whether the call's method has a limit on how many records it answers."""
+    signature = signature_of(call)
+    return (
+        signature is not None
+        and "limit" in signature.parameters
+        and call.method != "search_count"
+    )
+
+
+def _bind(
+    method: str,
+    parameters: tuple[str, ...],
+    positional: tuple[Any, ...],
+    keywords: Mapping[str, Any],
+) -> dict[str, Any]:
+    if len(positional) > len(parameters):
+        raise InvalidRequest(
+            f"{method!r} takes at most {len(parameters)} arguments "
+            f"({', '.join(parameters) or 'none'}), got {len(positional)}."
+        )
+    bound = dict(zip(parameters, positional, strict=False))
+    for name, value in keywords.items():
+        if name not in parameters:
+            raise InvalidRequest(
+                f"{method!r} has no argument {name!r}; "
+                f"it takes {', '.join(parameters) or 'none'}."
+            )
+        if name in bound:
+            raise InvalidRequest(f"{method!r} got {name!r} twice.")
+        bound[name] = value
+    return bound
+
+
+def _first(bound: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((bound[name] for name in names if name in bound), None)
+
+
+def _as_ids(raw: Any, method: str) -> tuple[int, ...]:
+    ids = [raw] if isinstance(raw, int) else raw
+    if not isinstance(ids, list | tuple) or not all(
+        type(item) is int for item in cast("Sequence[Any]", ids)
+    ):
+        raise InvalidRequest(
+            f"{method!r} is called on records: give a list of ids, not {raw!r}."
+        )
+    return tuple(cast("Sequence[int]", ids))
+
+
+def _ids_of_unknown(call: Call) -> tuple[int, ...] | None:
+    """Guess the ids of a method that we do not know, for the audit only."""
+    if not call.args:
+        return None
+    first = call.args[0]
+    if isinstance(first, list | tuple) and all(
+        type(item) is int for item in cast("Sequence[Any]", first)
+    ):
+        return tuple(cast("Sequence[int]", first))
+    return None
+
+
+def _names(raw: Any, method: str) -> tuple[str, ...] | None:
+    if raw is None or raw is False:
+        return None
+    names = [raw] if isinstance(raw, str) else raw
+    if not isinstance(names, list | tuple) or not all(
+        isinstance(name, str) for name in cast("Sequence[Any]", names)
+    ):
+        raise InvalidRequest(f"{method!r} takes a list of field names, not {raw!r}.")
+    return tuple(cast("Sequence[str]", names))
+
+
+def _values(raw: Any, method: str) -> Iterator[Mapping[str, Any]]:
+    if raw is None:
+        return
+    many = raw if isinstance(raw, list | tuple) else [raw]
+    for values in cast("Sequence[Any]", many):
+        if not isinstance(values, Mapping):
+            raise InvalidRequest(
+                f"{method!r} takes values as field names with their values, "
+                f"not {values!r}."
+            )
+        yield cast("Mapping[str, Any]", values)

@@ -1,0 +1,979 @@
+"""What a caller can do with Odoo: class ``Odoo``. Every door calls this, nothing else.
+
+A use case takes clean values and answers clean values (see ``values``), checks the
+request against the model's schema before anything is sent, and sends through the gate.
+"""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from itertools import batched
+from typing import Any, Self, cast
+from zoneinfo import available_timezones
+
+from odooport.domain import Domain
+from odooport.errors import (
+    AnswerLost,
+    GatewayProtocolError,
+    InvalidRequest,
+    OdooportError,
+    OdooRefused,
+    Problem,
+    RecordMissing,
+)
+from odooport.gate import Gate, OdooDecides, Unaudited, Unlimited
+from odooport.model import (
+    DEFAULT_INSTANCE,
+    DEFAULT_LIMIT,
+    Call,
+    Caller,
+    Context,
+    Credentials,
+    Page,
+    Principal,
+    Record,
+    Reference,
+    ServerVersion,
+)
+from odooport.ports import OdooGateway
+from odooport.schema import Field, ModelSchema
+from odooport.values import groups_in, group_out, many_in, record_out, values_in
+
+MAX_IDS = 1_000
+"""How many records one call may name."""
+
+_INT4 = 2**31 - 1
+_MODEL = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)*", re.ASCII)
+_METHOD = re.compile(r"[a-z][a-z0-9_]*", re.ASCII | re.IGNORECASE)
+_KEYSET_TYPES = frozenset({"integer", "char", "date"})
+
+_OWN_USE_CASE = {
+    "search": "search",
+    "search_read": "search",
+    "web_search_read": "search",
+    "read": "read",
+    "web_read": "read",
+    "search_count": "count",
+    "read_group": "aggregate",
+    "web_read_group": "aggregate",
+    "name_search": "search",
+    "fields_get": "describe",
+    "default_get": "defaults",
+    "create": "create",
+    "web_save": "create or update",
+    "write": "update",
+    "unlink": "delete",
+    "copy": "copy",
+}
+"""Methods that ``call`` leaves to the use cases, which check what they are given."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model that the caller can use.
+
+    Attributes:
+        model: Its technical name.
+        label: What people call it.
+    """
+
+    model: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the caller is, on both sides.
+
+    Attributes:
+        principal: The name of the principal.
+        role: Its role.
+        door: The door that it came through.
+        instance: The Odoo database in use.
+        uid: The id of the Odoo user.
+        login: The login of the Odoo user.
+        user: The name of the Odoo user.
+        company: The user's default company.
+        lang: The user's own language; used only if a call asks for it.
+        tz: The user's own time zone; likewise.
+        version: The server's version.
+    """
+
+    principal: str
+    role: str
+    door: str
+    instance: str
+    uid: int
+    login: str
+    user: str
+    company: Reference | None
+    lang: str | None
+    tz: str | None
+    version: str
+
+
+class Odoo:
+    """Odoo, for one caller: light, one for each request.
+
+    Args:
+        gate: The guarded path.
+        caller: Who asks.
+        instance: Which Odoo database.
+        context: Language, time zone, companies, and whether archived records show.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        caller: Caller,
+        *,
+        instance: str = DEFAULT_INSTANCE,
+        context: Context = Context(),
+    ) -> None:
+        self._gate = gate
+        self._caller = caller
+        self._instance = instance
+        self._context = context
+
+    @classmethod
+    def connect(cls, gateway: OdooGateway, credentials: Credentials) -> Self:
+        """Answer Odoo for a Python program that is its own principal.
+
+        Odoo's own rights decide what it may do; nothing is limited or audited here.
+
+        Args:
+            gateway: The way to Odoo.
+            credentials: The program's Odoo login.
+        """
+        gate = Gate(gateway, OdooDecides(), Unlimited(), Unaudited())
+        principal = Principal(
+            subject=credentials.login,
+            name=credentials.login,
+            role="program",
+            credentials={credentials.instance: credentials},
+            max_rows=_INT4 - 1,
+        )
+        caller = Caller(principal, door="python", request_id="-")
+        return cls(gate, caller, instance=credentials.instance)
+
+    def acting_as(
+        self,
+        *,
+        caller: Caller | None = None,
+        instance: str | None = None,
+        company: int | Sequence[int] | None = None,
+        lang: str | None = None,
+        tz: str | None = None,
+        active_test: bool | None = None,
+    ) -> Self:
+        """Answer the same Odoo with another caller, instance or context.
+
+        Args:
+            caller: Who asks.
+            instance: Which Odoo database.
+            company: The company to work in; the first of several is the current one.
+            lang: A language that is active in the database, such as ``fr_FR``.
+            tz: An IANA time zone name.
+            active_test: False also finds archived records.
+
+        Raises:
+            InvalidRequest: There is no such time zone, or an id is no id.
+        """
+        context = self._context
+        if company is not None:
+            ids = [company] if isinstance(company, int) else company
+            context = replace(context, companies=_ids(ids, "company"))
+        if lang is not None:
+            context = replace(context, lang=lang)
+        if tz is not None:
+            # Odoo silently works in UTC when it does not know the name.
+            if tz not in available_timezones():
+                raise InvalidRequest(
+                    f"There is no time zone {tz!r}; "
+                    "give an IANA name such as 'Europe/Brussels'."
+                )
+            context = replace(context, tz=tz)
+        if active_test is not None:
+            context = replace(context, active_test=active_test)
+        return type(self)(
+            self._gate,
+            caller or self._caller,
+            instance=instance or self._instance,
+            context=context,
+        )
+
+    # Reading
+
+    async def search_read(
+        self,
+        model: str,
+        domain: Any = None,
+        *,
+        q: str | None = None,
+        fields: Sequence[str] | None = None,
+        order: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        count: bool = False,
+    ) -> Page:
+        """Find records and answer a page of them.
+
+        Args:
+            model: The model's technical name.
+            domain: Which records; see ``Domain.parse``. None finds all.
+            q: Only records whose display name matches this text.
+            fields: Which fields to answer; a telling few unless given.
+            order: Such as ``date_order desc, name``; by id unless given.
+            limit: The most records to answer, 80 unless given. The principal's cap
+                holds; the page says so.
+            cursor: The cursor of the page before.
+            count: Whether to count all records that the search finds.
+
+        Raises:
+            InvalidRequest: See the message; nothing was sent.
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        wanted = _field_names(schema, fields) or schema.telling
+        checked = await self._domain(schema, domain, q)
+        size, capped = self._limit(limit)
+        paging = _Paging.of(schema, order)
+        digest = self._digest(schema, checked, paging)
+        place = _Place.decode(cursor, digest) if cursor is not None else _Place()
+        names = _with(wanted, ["id", *([paging.column] if paging.keyset else [])])
+        kwargs: dict[str, Any] = {
+            "fields": names,
+            "limit": size + 1,
+            "order": paging.order,
+        }
+        narrowed = checked
+        if paging.keyset:
+            narrowed = paging.after(checked, place)
+        elif place.offset:
+            kwargs["offset"] = place.offset
+        call = self._call(model, "search_read", narrowed.to_wire(), **kwargs)
+        if count:
+            rows, total = await asyncio.gather(
+                self._records(call), self._count(model, checked)
+            )
+        else:
+            rows, total = await self._records(call), None
+        has_more = len(rows) > size
+        rows = rows[:size]
+        cursor = None
+        if has_more:
+            cursor = paging.place(rows, place).encode(digest)
+        keep = {"id", *wanted}
+        return Page(
+            records=[
+                record_out(schema, {k: v for k, v in row.items() if k in keep})
+                for row in rows
+            ],
+            limit=size,
+            capped=capped,
+            has_more=has_more,
+            cursor=cursor,
+            paging="keyset" if paging.keyset else "offset",
+            total=total,
+        )
+
+    async def search(
+        self,
+        model: str,
+        domain: Any = None,
+        *,
+        q: str | None = None,
+        order: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[int]:
+        """Find records and answer their ids.
+
+        Args:
+            model: The model's technical name.
+            domain: Which records; None finds all.
+            q: Only records whose display name matches this text.
+            order: In which order; by id unless given.
+            limit: The most ids to answer, 80 unless given; at most the principal's cap.
+            offset: How many to skip.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        checked = await self._domain(schema, domain, q)
+        size, _ = self._limit(limit)
+        found = await self._run(
+            self._call(
+                model,
+                "search",
+                checked.to_wire(),
+                offset=_offset(offset),
+                limit=size,
+                order=_Paging.of(schema, order).order,
+            )
+        )
+        return _id_list(found, model)
+
+    async def read(
+        self, model: str, ids: Sequence[int], *, fields: Sequence[str] | None = None
+    ) -> list[Record]:
+        """Answer records by id, in the order asked for.
+
+        Args:
+            model: The model's technical name.
+            ids: Which records.
+            fields: Which fields; all that are stored, without blobs, unless given.
+
+        Raises:
+            RecordMissing: One of them does not exist.
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        wanted = _field_names(schema, fields) or schema.readable
+        names = _with(wanted, ["id"])
+        asked = _ids(ids, "ids")
+        self._within_cap(asked)
+        call = self._call(model, "read", list(asked), fields=names)
+        by_id = {row["id"]: row for row in await self._records(call)}
+        missing = [record_id for record_id in asked if record_id not in by_id]
+        if missing:
+            raise _missing(model, missing)
+        return [record_out(schema, by_id[record_id]) for record_id in asked]
+
+    async def count(self, model: str, domain: Any = None, *, q: str | None = None) -> int:
+        """Count the records that a search finds.
+
+        Args:
+            model: The model's technical name.
+            domain: Which records; None counts all.
+            q: Only records whose display name matches this text.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        return await self._count(model, await self._domain(schema, domain, q))
+
+    async def name_search(
+        self,
+        model: str,
+        name: str,
+        *,
+        domain: Any = None,
+        operator: str = "ilike",
+        limit: int | None = None,
+    ) -> list[Reference]:
+        """Find records by what people call them.
+
+        Args:
+            model: The model's technical name.
+            name: The name, or a part of it.
+            domain: Only among these records.
+            operator: How to compare, such as ``=`` or ``ilike``.
+            limit: The most records to answer, 80 unless given.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        checked = await self._domain(schema, domain, None)
+        await self._domain(schema, [["display_name", operator, name]], None)
+        size, _ = self._limit(limit)
+        pairs = await self._run(
+            self._call(
+                model,
+                "name_search",
+                name=name,
+                args=checked.to_wire(),
+                operator=operator,
+                limit=size,
+            )
+        )
+        try:
+            return [Reference(int(pair[0]), str(pair[1])) for pair in pairs]
+        except (TypeError, IndexError, ValueError) as exc:
+            raise _unexpected("name_search", model) from exc
+
+    async def default_get(
+        self, model: str, fields: Sequence[str] | None = None
+    ) -> Record:
+        """Answer what a new record would hold if nothing were said.
+
+        Args:
+            model: The model's technical name.
+            fields: For which fields; all unless given.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        names = _field_names(schema, fields) or list(schema.fields)
+        values = await self._run(self._call(model, "default_get", list(names)))
+        if not isinstance(values, dict):
+            raise _unexpected("default_get", model)
+        return record_out(schema, cast("Record", values))
+
+    async def aggregate(
+        self,
+        model: str,
+        domain: Any = None,
+        *,
+        groupby: Sequence[str] = (),
+        aggregates: Sequence[str] = ("__count",),
+        order: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Record]:
+        """Group records and sum them up.
+
+        Args:
+            model: The model's technical name.
+            domain: Which records; None takes all.
+            groupby: Fields to group by; dates with a granularity, such as
+                ``date_order:month``. Empty makes one group of all.
+            aggregates: ``__count``, or a field with a function, such as
+                ``amount_total:sum``.
+            order: By groups or aggregates named above, such as
+                ``amount_total:sum desc``.
+            limit: The most groups to answer, 80 unless given.
+            offset: How many groups to skip.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        checked = await self._domain(schema, domain, None)
+        grouping = groups_in(schema, groupby, aggregates, order)
+        size, _ = self._limit(limit)
+        rows = await self._records(
+            self._call(
+                model,
+                "read_group",
+                checked.to_wire(),
+                list(grouping.fields),
+                list(grouping.groupby),
+                offset=_offset(offset),
+                limit=size,
+                orderby=grouping.order or False,
+                lazy=False,
+            )
+        )
+        return [group_out(schema, grouping, row) for row in rows]
+
+    # Writing
+
+    async def create(
+        self, model: str, values: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+    ) -> list[int]:
+        """Create one record or many, all or none.
+
+        Args:
+            model: The model's technical name.
+            values: The values of one record, or a list with those of each.
+
+        Returns:
+            The ids of the new records, in order.
+
+        Raises:
+            InvalidRequest: With a problem for every value that is wrong.
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        if isinstance(values, Mapping):
+            sent = [
+                await values_in(
+                    schema,
+                    cast("Mapping[str, Any]", values),
+                    self._schema,
+                    creating=True,
+                )
+            ]
+        else:
+            if not values:
+                raise InvalidRequest("There is nothing to create: give values.")
+            self._within_cap(values)
+            sent = await many_in(schema, values, self._schema, creating=True)
+        call = self._call(model, "create", sent)
+        return _made(await self._settled(call, ()), model)
+
+    async def write(
+        self, model: str, ids: Sequence[int], values: Mapping[str, Any]
+    ) -> None:
+        """Write the same values on records, all or none.
+
+        Args:
+            model: The model's technical name.
+            ids: Which records.
+            values: The fields to change, with their new values.
+
+        Raises:
+            InvalidRequest: With a problem for every value that is wrong.
+            RecordMissing: One of the records does not exist; none was changed.
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        asked = _ids(ids, "ids")
+        if not values:
+            raise InvalidRequest("There is nothing to change: give values.")
+        sent = await values_in(schema, values, self._schema, creating=False)
+        await self._settled(self._call(model, "write", list(asked), sent), asked)
+
+    async def unlink(self, model: str, ids: Sequence[int]) -> None:
+        """Delete records, all or none.
+
+        Args:
+            model: The model's technical name.
+            ids: Which records.
+
+        Raises:
+            RecordMissing: One of them does not exist; none was deleted.
+            OdooportError: See the error tree.
+        """
+        await self._schema(model)
+        asked = _ids(ids, "ids")
+        await self._settled(self._call(model, "unlink", list(asked)), asked)
+
+    async def copy(
+        self, model: str, record_id: int, *, values: Mapping[str, Any] | None = None
+    ) -> int:
+        """Copy a record.
+
+        Args:
+            model: The model's technical name.
+            record_id: Which record.
+            values: What shall differ in the copy.
+
+        Returns:
+            The id of the copy.
+
+        Raises:
+            RecordMissing: There is no such record.
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        asked = _ids([record_id], "id")
+        sent = await values_in(schema, values or {}, self._schema, creating=False)
+        made = await self._settled(self._call(model, "copy", list(asked), sent), asked)
+        return _made(made, model)[0]
+
+    async def call(
+        self,
+        model: str,
+        method: str,
+        ids: Sequence[int] | None = None,
+        *,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call any public method, such as a button's.
+
+        Args:
+            model: The model's technical name.
+            method: The method's name.
+            ids: The records to call it on; None for a method of the model itself.
+            args: Further positional arguments, as Odoo takes them.
+            kwargs: Keyword arguments, as Odoo takes them.
+
+        Returns:
+            What the method returned, as Odoo gives it; None if nothing.
+
+        Raises:
+            RecordMissing: One of the records does not exist.
+            OdooportError: See the error tree.
+        """
+        if not _METHOD.fullmatch(method):
+            raise InvalidRequest(
+                f"{method!r} is no public method of Odoo: those begin with a letter "
+                "and hold letters, digits and underscores."
+            )
+        if (instead := _OWN_USE_CASE.get(method)) is not None:
+            raise InvalidRequest(
+                f"Do not call {method!r} by name: use {instead}, which checks fields "
+                "and values before it sends them."
+            )
+        await self._schema(model)
+        asked = () if ids is None else _ids(ids, "ids")
+        first = [] if ids is None else [list(asked)]
+        call = Call(
+            model,
+            method,
+            (*first, *args),
+            dict(kwargs or {}),
+            context=self._context,
+            instance=self._instance,
+        )
+        return await self._settled(call, asked)
+
+    # Knowing
+
+    async def fields(self, model: str) -> ModelSchema:
+        """Answer the fields of a model, as the caller's Odoo user sees them.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        return await self._schema(model)
+
+    async def models(self, query: str | None = None) -> list[ModelInfo]:
+        """Answer the models that the caller's Odoo user can read, by name.
+
+        Args:
+            query: Only those with this text in their name or label.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        rows = await self._records(self._call("ir.model", "get_available_models"))
+        known = [ModelInfo(row["model"], row["display_name"]) for row in rows]
+        if query:
+            part = query.casefold()
+            known = [
+                info
+                for info in known
+                if part in info.model or part in info.label.casefold()
+            ]
+        return sorted(known, key=lambda info: info.model)
+
+    async def version(self) -> ServerVersion:
+        """Answer what the Odoo server says of itself.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        return await self._gate.version(self._caller, self._instance)
+
+    async def whoami(self) -> Identity:
+        """Answer who the caller is, here and in Odoo.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        session = await self._gate.login(self._caller, self._instance)
+        names = ["name", "login", "company_id", "lang", "tz"]
+        (user,) = await self.read("res.users", [session.uid], fields=names)
+        version = await self.version()
+        company = user["company_id"]
+        principal = self._caller.principal
+        return Identity(
+            principal=principal.name,
+            role=principal.role,
+            door=self._caller.door,
+            instance=self._instance,
+            uid=session.uid,
+            login=user["login"],
+            user=user["name"],
+            company=Reference(**company) if company else None,
+            lang=user["lang"],
+            tz=user["tz"],
+            version=version.text,
+        )
+
+    # How
+
+    def _call(self, model: str, method: str, *args: Any, **kwargs: Any) -> Call:
+        return Call(
+            model,
+            method,
+            args,
+            kwargs,
+            context=self._context,
+            instance=self._instance,
+        )
+
+    async def _run(self, call: Call) -> Any:
+        return await self._gate.run(self._caller, call)
+
+    async def _records(self, call: Call) -> list[Record]:
+        rows = await self._run(call)
+        if not isinstance(rows, list) or not all(
+            isinstance(row, dict) for row in cast("list[Any]", rows)
+        ):
+            raise _unexpected(call.method, call.model)
+        return cast("list[Record]", rows)
+
+    async def _settled(self, call: Call, asked: Sequence[int]) -> Any:
+        """Run a call on records; tell a missing record apart on every wire.
+
+        XML-RPC has one code for all of Odoo's refusals, so ask which ids exist. A
+        record that is missing elsewhere, such as one that a value refers to, is a
+        refusal: the caller's own records are there.
+        """
+        try:
+            return await self._run(call)
+        except (OdooRefused, RecordMissing) as error:
+            missing = await self._absent(call.model, asked) if asked else []
+            if missing:
+                raise _missing(call.model, missing) from error
+            if isinstance(error, RecordMissing):
+                raise OdooRefused(error.message) from error
+            raise
+
+    async def _absent(self, model: str, asked: Sequence[int]) -> list[int]:
+        everything = self.acting_as(active_test=False)
+        found: set[int] = set()
+        try:
+            for some in batched(asked, self._caller.principal.max_rows):
+                ids = [["id", "in", list(some)]]
+                found.update(await everything.search(model, ids, limit=len(some)))
+        except OdooportError:
+            # The caller may not search here: Odoo's own refusal is the better answer.
+            return []
+        return [record_id for record_id in asked if record_id not in found]
+
+    async def _schema(self, model: str) -> ModelSchema:
+        if not _MODEL.fullmatch(model):
+            raise InvalidRequest(
+                f"{model!r} is no model name: those look like 'res.partner'."
+            )
+        try:
+            return await self._gate.schema(
+                self._caller,
+                model,
+                instance=self._instance,
+                lang=self._context.lang,
+            )
+        except OdooRefused as error:
+            # fields_get has no business rules: it refuses only an unknown model
+            # (odoo/service/model.py).
+            raise InvalidRequest(
+                f"Odoo has no model {model!r}.{await self._closest_models(model)}"
+            ) from error
+
+    async def _closest_models(self, model: str) -> str:
+        try:
+            known = [info.model for info in await self.models()]
+        except OdooportError:
+            # A suggestion is a courtesy; the error that it belongs to is the answer.
+            return ""
+        close = get_close_matches(model, known, n=3, cutoff=0.6)
+        return f" Did you mean {', '.join(map(repr, close))}?" if close else ""
+
+    async def _domain(self, schema: ModelSchema, raw: Any, q: str | None) -> Domain:
+        domain = await Domain.parse(raw).checked(schema, self._schema)
+        if q:
+            domain = domain & Domain.parse([["display_name", "ilike", q]])
+        return domain
+
+    async def _count(self, model: str, domain: Domain) -> int:
+        found = await self._run(self._call(model, "search_count", domain.to_wire()))
+        if type(found) is not int:
+            raise _unexpected("search_count", model)
+        return found
+
+    def _limit(self, limit: int | None) -> tuple[int, bool]:
+        """Answer the limit that holds, and whether that is less than asked for."""
+        if limit is None:
+            limit = DEFAULT_LIMIT
+        if type(limit) is not int or limit < 1:
+            raise InvalidRequest(f"The limit must be a whole number above 0, not {limit!r}.")
+        cap = self._caller.principal.max_rows
+        return min(limit, cap), limit > cap
+
+    def _within_cap(self, rows: Sequence[Any]) -> None:
+        cap = self._caller.principal.max_rows
+        if len(rows) > cap:
+            raise InvalidRequest(
+                f"These are {len(rows)} records; one call may hold {cap}. Split it."
+            )
+
+    def _digest(self, schema: ModelSchema, domain: Domain, paging: "_Paging") -> str:
+        """Answer what binds a cursor to the principal and the query."""
+        query = json.dumps(
+            [
+                self._caller.principal.subject,
+                self._instance,
+                self._context.to_wire(),
+                schema.model,
+                domain.to_wire(),
+                paging.order,
+            ],
+            sort_keys=True,
+        )
+        return hashlib.sha256(query.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a page begins: after a record, or after so many records."""
+
+    after_id: int | None = None
+    value: Any = None
+    offset: int = 0
+
+    def encode(self, digest: str) -> str:
+        text = json.dumps([digest, self.after_id, self.value, self.offset])
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, cursor: str, digest: str) -> "_Place":
+        try:
+            padded = cursor + "=" * (-len(cursor) % 4)
+            fields = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+            bound, after_id, value, offset = fields
+        except (ValueError, TypeError, binascii.Error) as exc:
+            raise InvalidRequest(
+                "This is no cursor: send the last answer's cursor as it is."
+            ) from exc
+        if (
+            bound != digest
+            or not (after_id is None or type(after_id) is int)
+            or not (value is None or isinstance(value, str | int))
+            or type(offset) is not int
+            or not 0 <= offset <= _INT4
+        ):
+            raise InvalidRequest(
+                "This cursor belongs to another search: keep domain, q, order, "
+                "company, language and key the same from page to page."
+            )
+        return cls(after_id, value, offset)
+
+
+@dataclass(frozen=True, slots=True)
+class _Paging:
+    """How the pages of a search follow each other.
+
+    After a record by id, or by one column that has a value on every record and then by
+    id: safe while others write. Otherwise by offset. Never by a datetime, which Odoo
+    shows in whole seconds and keeps in microseconds.
+    """
+
+    order: str
+    column: str
+    descending: bool
+    keyset: bool
+
+    @classmethod
+    def of(cls, schema: ModelSchema, order: str | None) -> "_Paging":
+        if order is None:
+            return cls("id", "id", descending=False, keyset=True)
+        terms = schema.order(order)
+        column, descending = terms[0]
+        last_is_id = terms[-1][0].name == "id"
+        if last_is_id and (column.name == "id" or len(terms) == 2):
+            plain = all(term[1] == descending for term in terms)
+        else:
+            plain = len(terms) == 1
+        keyset = (
+            plain and "nulls" not in order.lower() and _fit_for_keyset(column)
+        )
+        if not last_is_id:
+            order += ", id desc" if descending and len(terms) == 1 else ", id"
+        return cls(order, column.name, descending, keyset)
+
+    def after(self, domain: Domain, place: _Place) -> Domain:
+        if place.after_id is None:
+            return domain
+        further = "<" if self.descending else ">"
+        beyond = Domain.parse([["id", further, place.after_id]])
+        if self.column != "id":
+            beyond = Domain.parse([[self.column, further, place.value]]) | (
+                Domain.parse([[self.column, "=", place.value]]) & beyond
+            )
+        return domain & beyond
+
+    def place(self, rows: Sequence[Record], before: _Place) -> _Place:
+        if self.keyset:
+            return _Place(rows[-1]["id"], rows[-1][self.column])
+        return _Place(offset=before.offset + len(rows))
+
+
+def _fit_for_keyset(field: Field) -> bool:
+    return field.name == "id" or (
+        field.type in _KEYSET_TYPES
+        and field.required
+        and field.stored
+        and field.sortable
+        and not field.translated
+        and not field.company_dependent
+    )
+
+
+def _ids(raw: Sequence[int], name: str) -> tuple[int, ...]:
+    """Check ids, without repeats, in the order given."""
+    items = list(raw) if not isinstance(raw, str | Mapping) else [raw]
+    problems = [
+        Problem(f"/{index}", f"{item!r} is no id: give a whole number above 0.")
+        for index, item in enumerate(items)
+        if type(item) is not int or not 0 < item <= _INT4
+    ]
+    if problems:
+        raise InvalidRequest(f"{name}: {problems[0].message}", problems)
+    if not items:
+        raise InvalidRequest(f"{name}: give at least one id.")
+    if len(items) > MAX_IDS:
+        raise InvalidRequest(
+            f"{name}: {len(items)} ids are too many for one call; give {MAX_IDS} at most."
+        )
+    return tuple(dict.fromkeys(items))
+
+
+def _offset(raw: int) -> int:
+    if type(raw) is not int or not 0 <= raw <= _INT4:
+        raise InvalidRequest(f"The offset must be a whole number from 0, not {raw!r}.")
+    return raw
+
+
+def _field_names(schema: ModelSchema, names: Sequence[str] | None) -> list[str]:
+    """Check the fields to read; empty stands for those that the use case chooses."""
+    if names is None:
+        return []
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise InvalidRequest("fields: give a list of field names.")
+    if not names:
+        raise InvalidRequest("fields: give at least one field, or leave it out.")
+    problems: list[Problem] = []
+    for index, name in enumerate(names):
+        if "." in name:
+            first = name.split(".", 1)[0]
+            text = f"{name!r} is a path: read {first!r} and then the record it names."
+            problems.append(Problem(f"/{index}", text))
+        elif name not in schema.fields:
+            problems.append(Problem(f"/{index}", schema.unknown(name)))
+    if problems:
+        text = " ".join(problem.message for problem in problems)
+        raise InvalidRequest(f"fields: {text}", problems)
+    return list(dict.fromkeys(names))
+
+
+def _with(names: Sequence[str], more: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys([*names, *more]))
+
+
+def _id_list(raw: Any, model: str) -> list[int]:
+    ids = [raw] if type(raw) is int else raw
+    if not isinstance(ids, list) or not all(
+        type(item) is int for item in cast("list[Any]", ids)
+    ):
+        raise GatewayProtocolError(f"Odoo answered no ids of {model!r}.")
+    return cast("list[int]", ids)
+
+
+def _made(raw: Any, model: str) -> list[int]:
+    """Check the ids of new records; the records are there even if this fails."""
+    try:
+        return _id_list(raw, model)
+    except GatewayProtocolError as exc:
+        raise AnswerLost(
+            f"The records of {model!r} were created, but Odoo did not answer their "
+            "ids. Search for them; do not create them again."
+        ) from exc
+
+
+def _missing(model: str, ids: Sequence[int]) -> RecordMissing:
+    some = ", ".join(map(str, ids[:10])) + (", …" if len(ids) > 10 else "")
+    return RecordMissing(
+        f"{model!r} has no record with id {some}: it was deleted, or never was.", ids
+    )
+
+
+def _unexpected(method: str, model: str) -> GatewayProtocolError:
+    return GatewayProtocolError(
+        f"Odoo answered {method!r} on {model!r} in a shape that it should not have."
+    )

@@ -1,0 +1,1 @@
+"""The odooport command: demo, doctor, serve, keys."""

@@ -1,0 +1,1 @@
+"""Odoo for AI agents: an MCP server over HTTP."""

@@ -1,0 +1,1 @@
+"""A REST API in front of Odoo that tells the truth."""
