@@ -10,6 +10,7 @@ from odooport_security.roles import (
     SENSITIVE_MODELS,
     Role,
     judge,
+    operations_of,
 )
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "LocalPolicy",
     "Role",
     "judge",
+    "operations_of",
     "principal_of",
 ]

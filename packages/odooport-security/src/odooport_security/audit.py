@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from odooport.errors import AuthenticationFailed, PermissionDenied, RateLimited
 from odooport.ports import AuditEvent, AuditLog
 from odooport_security.keys import utc_now
 from odooport_security.state import identity, open_private
@@ -19,6 +20,12 @@ _MOST_NAMES = 100
 """How many ids, and how many fields, one line names; it counts them all."""
 
 _MOST_TEXT = 500
+_OURS = frozenset(
+    kind.code for kind in (AuthenticationFailed, PermissionDenied, RateLimited)
+)
+"""Outcomes whose reason is told in our words alone. Others, above all Odoo's, may quote
+the values of a record, which do not belong in an audit."""
+
 _FLAGS = os.O_RDWR | os.O_APPEND
 
 
@@ -51,7 +58,8 @@ class JsonLinesAudit:
             descriptor = self._open()
             self._write(descriptor, line)
             if event.outcome == "begun":
-                await asyncio.to_thread(os.fsync, descriptor)
+                # Its own descriptor: log rotation may close the other meanwhile.
+                await asyncio.to_thread(_sync, os.dup(descriptor))
         except OSError as error:
             _logger.error("the audit cannot be written", extra={"why": error.strerror})
             return False
@@ -66,9 +74,7 @@ class JsonLinesAudit:
     def _open(self) -> int:
         if self._descriptor is not None:
             try:
-                if identity(os.stat(self._path)) == identity(
-                    os.fstat(self._descriptor)
-                ):
+                if identity(self._path.stat()) == identity(os.fstat(self._descriptor)):
                     return self._descriptor
             except FileNotFoundError:
                 pass  # moved away
@@ -86,6 +92,13 @@ class JsonLinesAudit:
         while rest:
             rest = rest[os.write(descriptor, rest) :]
         self._torn = False
+
+
+def _sync(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _line(event: AuditEvent, now: datetime) -> bytes:
@@ -107,7 +120,7 @@ def _line(event: AuditEvent, now: datetime) -> bytes:
         "fields": [_cut(name) for name in event.fields[:_MOST_NAMES]],
         "field_count": len(event.fields),
         "outcome": event.outcome,
-        "reason": None if event.reason is None else _cut(event.reason),
+        "reason": _cut(event.reason or "") if event.outcome in _OURS else None,
         "milliseconds": (
             None if event.milliseconds is None else round(event.milliseconds, 3)
         ),

@@ -1,8 +1,8 @@
 """API keys: how they look, and the store that knows them.
 
-A key is ``odp_<id>_<secret>``. The id is public: it stands in logs and in the audit. The
-secret has 256 random bits; of it the store keeps only the SHA-256, which is enough for a
-secret that nobody can guess.
+A key is ``odp_<id>_<secret>``. The id is public: it stands in logs and in the audit.
+The secret has 256 random bits; of it the store keeps only the SHA-256, which is enough
+for a secret that nobody can guess.
 """
 
 import hashlib
@@ -243,7 +243,7 @@ class KeyStore:
         Who deletes the file wants its keys gone, so an old open one does not count.
         """
         try:
-            file = identity(os.stat(self._path))
+            file = identity(self._path.stat())
         except FileNotFoundError:
             self.close()
             return None

@@ -75,9 +75,13 @@ def seconds_until_it_fits(
     """
     if most < 0:
         return float(seconds)  # it never fits; the longest honest answer there is
-    fading, wait = (before, turns_in) if now <= most else (now, turns_in + seconds)
-    still = most + 1 - (now if fading is before else 0)
-    return max(0.0, wait - still * seconds / fading) if fading else 0.0
+    if now > most:
+        wait = turns_in + seconds - (most + 1) * seconds / now
+    elif before:
+        wait = turns_in - (most + 1 - now) * seconds / before
+    else:
+        wait = 0.0
+    return max(0.0, wait)
 
 
 if TYPE_CHECKING:

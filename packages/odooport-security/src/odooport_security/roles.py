@@ -100,6 +100,12 @@ _VERBS: Mapping[Operation, str] = MappingProxyType(
 )
 
 
+def operations_of(principal: Principal) -> frozenset[Operation]:
+    """Answer what the principal's role may do at all; nothing for an unknown role."""
+    role = ROLES.get(principal.role)
+    return frozenset() if role is None else role.operations
+
+
 def judge(principal: Principal, call: Call) -> Decision:
     """Answer whether the principal's role allows the call, and what shall be sent.
 
@@ -165,9 +171,10 @@ def _limited(call: Call, role: Role, limit: object, max_rows: int) -> Decision:
         return _denied(
             call, "shape", f"The limit must be a whole number above 0, not {limit!r}."
         )
-    return Decision(
-        True, "", f"role-{role.name}", with_limit(call, min(limit, max_rows))
-    )
+    # One row more is let through: a search asks for it to see whether there is more,
+    # and does not hand it out.
+    limit = limit if limit <= max_rows + 1 else max_rows
+    return Decision(True, "", f"role-{role.name}", with_limit(call, limit))
 
 
 def _lacks(role: Role, call: Call, operation: Operation) -> str:

@@ -24,6 +24,8 @@ from odooport.errors import (
 )
 from odooport.gate import Gate, OdooDecides, Unaudited, Unlimited
 from odooport.model import (
+    DEFAULT_INSTANCE,
+    DEFAULT_LIMIT,
     Call,
     Caller,
     Command,
@@ -51,6 +53,8 @@ from odooport.schema import Field, ModelSchema
 from odooport.usecases import Identity, ModelInfo, Odoo
 
 __all__ = [
+    "DEFAULT_INSTANCE",
+    "DEFAULT_LIMIT",
     "AnswerLost",
     "AuditEvent",
     "AuditLog",

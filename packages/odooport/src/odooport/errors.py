@@ -4,7 +4,7 @@
 
     OdooportError
     ├── InvalidRequest            the caller's mistake; nothing was sent
-    ├── AuthenticationFailed      unknown, expired or revoked key; Odoo refused the login
+    ├── AuthenticationFailed      unknown, expired or revoked key; login refused
     ├── PermissionDenied          our policy refused
     ├── RateLimited               too many calls; ``retry_after`` says when
     ├── Conflict                  the records are being changed by somebody else

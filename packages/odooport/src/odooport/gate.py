@@ -8,7 +8,8 @@ every call with the same credentials.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -81,9 +82,9 @@ class Gate:
         self._refused = FlightCache[Credentials, str](
             size=_SESSIONS, seconds=_REFUSED_SECONDS, clock=clock
         )
-        self._schemas = FlightCache[
-            tuple[Credentials, str, str | None], ModelSchema
-        ](size=_SCHEMAS, seconds=_SCHEMA_SECONDS, clock=clock)
+        self._schemas = FlightCache[tuple[Credentials, str, str | None], ModelSchema](
+            size=_SCHEMAS, seconds=_SCHEMA_SECONDS, clock=clock
+        )
 
     async def authenticate(self, token: str, address: str | None) -> Principal:
         """Answer whose token this is.
@@ -108,21 +109,18 @@ class Gate:
             InvalidRequest: The arguments do not fit the method, or cannot be sent.
             GatewayError: See the error tree.
         """
+        event = _event(caller, call)
+        async with self._traced(event):
+            return await self._guarded(event)
+
+    @asynccontextmanager
+    async def _traced(self, event: AuditEvent) -> AsyncIterator[None]:
+        """Keep in the audit and in the log how a call ended."""
         began = self._clock()
-        touched = touches(call)
-        event = AuditEvent(
-            caller,
-            call,
-            touched.operation,
-            ids=touched.ids or (),
-            fields=touched.fields or tuple({f: None for v in touched.values for f in v}),
-            outcome="begun",
-        )
         outcome, reason = "internal", None
         try:
-            answer = await self._guarded(event)
+            yield
             outcome = "ok"
-            return answer
         except OdooportError as error:
             outcome, reason = error.code, error.message
             if isinstance(error, OdooFailed):
@@ -138,6 +136,7 @@ class Gate:
                     event, outcome=outcome, reason=reason, milliseconds=milliseconds
                 )
             )
+            caller, call = event.caller, event.call
             _logger.info(
                 "call",
                 extra={
@@ -196,7 +195,11 @@ class Gate:
             context=Context(lang=lang),
             instance=instance,
         )
-        call = (await self._authorize(caller, call)).call
+        decision = await self._policy.authorize(caller.principal, call)
+        if not decision.allowed:
+            async with self._traced(_event(caller, call)):
+                raise PermissionDenied(decision.reason)
+        call = decision.call
         credentials = caller.principal.credentials_for(instance)
 
         async def fetch() -> ModelSchema:
@@ -278,6 +281,24 @@ class Gate:
             if not again:
                 raise
             return await execute(await self._session(credentials))
+
+
+def _event(caller: Caller, call: Call) -> AuditEvent:
+    """Answer the event of a call that is about to be judged.
+
+    Raises:
+        InvalidRequest: The arguments do not fit the method.
+    """
+    touched = touches(call)
+    written = dict.fromkeys(name for values in touched.values for name in values)
+    return AuditEvent(
+        caller,
+        call,
+        touched.operation,
+        ids=touched.ids or (),
+        fields=touched.fields or tuple(written),
+        outcome="begun",
+    )
 
 
 class OdooDecides:

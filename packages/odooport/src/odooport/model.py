@@ -39,8 +39,8 @@ class Operation(StrEnum):
 class Command(IntEnum):
     """The commands that change a one2many or many2many field.
 
-    Source: ``odoo/fields.py``, class ``Command`` of Odoo 18. The constructors answer the
-    list that goes over the wire.
+    Source: ``odoo/fields.py``, class ``Command`` of Odoo 18. The constructors answer
+    the list that goes over the wire.
     """
 
     CREATE = 0

@@ -47,23 +47,17 @@ def refusal(subject: str, problems: Sequence[Problem]) -> InvalidRequest:
     Returns:
         The error to raise; its message stands alone.
     """
-    texts = [
-        (
-            f"at {problem.pointer}: {problem.message}"
-            if problem.pointer
-            else problem.message
-        )
-        for problem in problems[:_SHOWN_PROBLEMS]
-    ]
     if len(problems) == 1:
-        glue = " is wrong " if problems[0].pointer else " is wrong: "
-        return InvalidRequest(f"{subject}{glue}{texts[0]}", problems)
-    rest = len(problems) - len(texts)
-    if rest:
-        texts.append(f"and {rest} more")
-    return InvalidRequest(
-        f"{subject} has {len(problems)} problems: {'; '.join(texts)}", problems
-    )
+        (only,) = problems
+        place = f" at {only.pointer}" if only.pointer else ""
+        return InvalidRequest(f"{subject} is wrong{place}: {only.message}", problems)
+    texts = [f"{subject} has {len(problems)} problems."]
+    for problem in problems[:_SHOWN_PROBLEMS]:
+        place = f"At {problem.pointer}: " if problem.pointer else ""
+        texts.append(f"{place}{problem.message}")
+    if len(problems) > _SHOWN_PROBLEMS:
+        texts.append(f"And {len(problems) - _SHOWN_PROBLEMS} more.")
+    return InvalidRequest(" ".join(texts), problems)
 
 
 def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:

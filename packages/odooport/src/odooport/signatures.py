@@ -8,7 +8,7 @@ ordered as there. A method that is not in the table is a ``CALL``: it may do any
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, TypeGuard
 
 from odooport.errors import InvalidRequest
 from odooport.model import Call, Operation
@@ -206,48 +206,45 @@ def _first(bound: Mapping[str, Any], names: tuple[str, ...]) -> Any:
     return next((bound[name] for name in names if name in bound), None)
 
 
+def _is_sequence(raw: Any) -> TypeGuard[Sequence[Any]]:
+    return isinstance(raw, list | tuple)
+
+
+def _are_ids(raw: Any) -> TypeGuard[Sequence[int]]:
+    return _is_sequence(raw) and all(type(item) is int for item in raw)
+
+
 def _as_ids(raw: Any, method: str) -> tuple[int, ...]:
-    ids = [raw] if isinstance(raw, int) else raw
-    if not isinstance(ids, list | tuple) or not all(
-        type(item) is int for item in cast("Sequence[Any]", ids)
-    ):
+    ids = [raw] if type(raw) is int else raw
+    if not _are_ids(ids):
         raise InvalidRequest(
             f"{method!r} is called on records: give a list of ids, not {raw!r}."
         )
-    return tuple(cast("Sequence[int]", ids))
+    return tuple(ids)
 
 
 def _ids_of_unknown(call: Call) -> tuple[int, ...] | None:
     """Guess the ids of a method that we do not know, for the audit only."""
-    if not call.args:
-        return None
-    first = call.args[0]
-    if isinstance(first, list | tuple) and all(
-        type(item) is int for item in cast("Sequence[Any]", first)
-    ):
-        return tuple(cast("Sequence[int]", first))
-    return None
+    return tuple(call.args[0]) if call.args and _are_ids(call.args[0]) else None
 
 
 def _names(raw: Any, method: str) -> tuple[str, ...] | None:
     if raw is None or raw is False:
         return None
     names = [raw] if isinstance(raw, str) else raw
-    if not isinstance(names, list | tuple) or not all(
-        isinstance(name, str) for name in cast("Sequence[Any]", names)
-    ):
+    if not _is_sequence(names) or not all(isinstance(name, str) for name in names):
         raise InvalidRequest(f"{method!r} takes a list of field names, not {raw!r}.")
-    return tuple(cast("Sequence[str]", names))
+    return tuple(names)
 
 
 def _values(raw: Any, method: str) -> Iterator[Mapping[str, Any]]:
     if raw is None:
         return
-    many = raw if isinstance(raw, list | tuple) else [raw]
-    for values in cast("Sequence[Any]", many):
+    many = raw if _is_sequence(raw) else [raw]
+    for values in many:
         if not isinstance(values, Mapping):
             raise InvalidRequest(
                 f"{method!r} takes values as field names with their values, "
                 f"not {values!r}."
             )
-        yield cast("Mapping[str, Any]", values)
+        yield values

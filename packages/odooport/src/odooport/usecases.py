@@ -10,11 +10,12 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import batched
-from typing import Any, Self, cast
+from typing import Any, Self, TypeGuard
 from zoneinfo import available_timezones
 
 from odooport.domain import Domain
@@ -42,8 +43,9 @@ from odooport.model import (
     ServerVersion,
 )
 from odooport.ports import OdooGateway
+from odooport.scalars import is_mapping
 from odooport.schema import Field, ModelSchema
-from odooport.values import groups_in, group_out, many_in, record_out, values_in
+from odooport.values import group_out, groups_in, many_in, record_out, values_in
 
 MAX_IDS = 1_000
 """How many records one call may name."""
@@ -347,7 +349,9 @@ class Odoo:
             raise _missing(model, missing)
         return [record_out(schema, by_id[record_id]) for record_id in asked]
 
-    async def count(self, model: str, domain: Any = None, *, q: str | None = None) -> int:
+    async def count(
+        self, model: str, domain: Any = None, *, q: str | None = None
+    ) -> int:
         """Count the records that a search finds.
 
         Args:
@@ -416,9 +420,9 @@ class Odoo:
         schema = await self._schema(model)
         names = _field_names(schema, fields) or list(schema.fields)
         values = await self._run(self._call(model, "default_get", list(names)))
-        if not isinstance(values, dict):
+        if not is_mapping(values):
             raise _unexpected("default_get", model)
-        return record_out(schema, cast("Record", values))
+        return record_out(schema, values)
 
     async def aggregate(
         self,
@@ -465,7 +469,7 @@ class Odoo:
                 lazy=False,
             )
         )
-        return [group_out(schema, grouping, row) for row in rows]
+        return [group_out(grouping, row) for row in rows]
 
     # Writing
 
@@ -487,14 +491,7 @@ class Odoo:
         """
         schema = await self._schema(model)
         if isinstance(values, Mapping):
-            sent = [
-                await values_in(
-                    schema,
-                    cast("Mapping[str, Any]", values),
-                    self._schema,
-                    creating=True,
-                )
-            ]
+            sent = [await values_in(schema, values, self._schema, creating=True)]
         else:
             if not values:
                 raise InvalidRequest("There is nothing to create: give values.")
@@ -692,11 +689,9 @@ class Odoo:
 
     async def _records(self, call: Call) -> list[Record]:
         rows = await self._run(call)
-        if not isinstance(rows, list) or not all(
-            isinstance(row, dict) for row in cast("list[Any]", rows)
-        ):
+        if not _are_records(rows):
             raise _unexpected(call.method, call.model)
-        return cast("list[Record]", rows)
+        return rows
 
     async def _settled(self, call: Call, asked: Sequence[int]) -> Any:
         """Run a call on records; tell a missing record apart on every wire.
@@ -719,7 +714,10 @@ class Odoo:
         everything = self.acting_as(active_test=False)
         found: set[int] = set()
         try:
-            for some in batched(asked, self._caller.principal.max_rows):
+            # batched() sets aside as much room as it is told, so never say "all".
+            for some in batched(
+                asked, min(len(asked), self._caller.principal.max_rows)
+            ):
                 ids = [["id", "in", list(some)]]
                 found.update(await everything.search(model, ids, limit=len(some)))
         except OdooportError:
@@ -733,18 +731,25 @@ class Odoo:
                 f"{model!r} is no model name: those look like 'res.partner'."
             )
         try:
-            return await self._gate.schema(
-                self._caller,
-                model,
-                instance=self._instance,
-                lang=self._context.lang,
-            )
+            return await self._schema_in(model, self._context.lang)
         except OdooRefused as error:
-            # fields_get has no business rules: it refuses only an unknown model
-            # (odoo/service/model.py).
+            # fields_get has no business rules. It refuses an unknown language
+            # (odoo/tools/translate.py) or an unknown model (odoo/service/model.py).
+            if self._context.lang is not None:
+                with suppress(OdooRefused):
+                    await self._schema_in(model, None)
+                    raise InvalidRequest(
+                        f"Odoo has no active language {self._context.lang!r} here: "
+                        "give a code such as 'en_US' that is active in its settings."
+                    ) from error
             raise InvalidRequest(
                 f"Odoo has no model {model!r}.{await self._closest_models(model)}"
             ) from error
+
+    async def _schema_in(self, model: str, lang: str | None) -> ModelSchema:
+        return await self._gate.schema(
+            self._caller, model, instance=self._instance, lang=lang
+        )
 
     async def _closest_models(self, model: str) -> str:
         try:
@@ -772,7 +777,9 @@ class Odoo:
         if limit is None:
             limit = DEFAULT_LIMIT
         if type(limit) is not int or limit < 1:
-            raise InvalidRequest(f"The limit must be a whole number above 0, not {limit!r}.")
+            raise InvalidRequest(
+                f"The limit must be a whole number above 0, not {limit!r}."
+            )
         cap = self._caller.principal.max_rows
         return min(limit, cap), limit > cap
 
@@ -860,9 +867,7 @@ class _Paging:
             plain = all(term[1] == descending for term in terms)
         else:
             plain = len(terms) == 1
-        keyset = (
-            plain and "nulls" not in order.lower() and _fit_for_keyset(column)
-        )
+        keyset = plain and "nulls" not in order.lower() and _fit_for_keyset(column)
         if not last_is_id:
             order += ", id desc" if descending and len(terms) == 1 else ", id"
         return cls(order, column.name, descending, keyset)
@@ -897,7 +902,9 @@ def _fit_for_keyset(field: Field) -> bool:
 
 def _ids(raw: Sequence[int], name: str) -> tuple[int, ...]:
     """Check ids, without repeats, in the order given."""
-    items = list(raw) if not isinstance(raw, str | Mapping) else [raw]
+    if isinstance(raw, str | Mapping):
+        raise InvalidRequest(f"{name}: give a list of ids, not {raw!r}.")
+    items = list(raw)
     problems = [
         Problem(f"/{index}", f"{item!r} is no id: give a whole number above 0.")
         for index, item in enumerate(items)
@@ -909,7 +916,8 @@ def _ids(raw: Sequence[int], name: str) -> tuple[int, ...]:
         raise InvalidRequest(f"{name}: give at least one id.")
     if len(items) > MAX_IDS:
         raise InvalidRequest(
-            f"{name}: {len(items)} ids are too many for one call; give {MAX_IDS} at most."
+            f"{name}: {len(items)} ids are too many for one call; "
+            f"give {MAX_IDS} at most."
         )
     return tuple(dict.fromkeys(items))
 
@@ -924,7 +932,7 @@ def _field_names(schema: ModelSchema, names: Sequence[str] | None) -> list[str]:
     """Check the fields to read; empty stands for those that the use case chooses."""
     if names is None:
         return []
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+    if isinstance(names, str):
         raise InvalidRequest("fields: give a list of field names.")
     if not names:
         raise InvalidRequest("fields: give at least one field, or leave it out.")
@@ -946,13 +954,25 @@ def _with(names: Sequence[str], more: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*names, *more]))
 
 
+def _are_records(raw: Any) -> TypeGuard[list[Record]]:
+    return isinstance(raw, list) and all(isinstance(row, dict) for row in _each(raw))
+
+
+def _are_ids(raw: Any) -> TypeGuard[list[int]]:
+    return isinstance(raw, list) and all(type(item) is int for item in _each(raw))
+
+
+def _each(raw: Any) -> Iterable[Any]:
+    """Answer a list as what it is, a list of anything."""
+    items: Iterable[Any] = raw
+    return items
+
+
 def _id_list(raw: Any, model: str) -> list[int]:
     ids = [raw] if type(raw) is int else raw
-    if not isinstance(ids, list) or not all(
-        type(item) is int for item in cast("list[Any]", ids)
-    ):
+    if not _are_ids(ids):
         raise GatewayProtocolError(f"Odoo answered no ids of {model!r}.")
-    return cast("list[int]", ids)
+    return ids
 
 
 def _made(raw: Any, model: str) -> list[int]:

@@ -1,0 +1,212 @@
+"""Odoo's faults, as our errors.
+
+JSON-RPC names the class of the exception. XML-RPC has four codes, and for a crash the
+traceback as text. Neither is told by its wording, which Odoo translates, but for what
+PostgreSQL says of an unknown database. Sources: ``odoo/exceptions.py``,
+``odoo/service/model.py`` and ``addons/base/controllers/rpc.py`` of Odoo 18.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from odooport.errors import (
+    AnswerLost,
+    AuthenticationFailed,
+    Conflict,
+    OdooAccessError,
+    OdooFailed,
+    OdooportError,
+    OdooRefused,
+    RecordMissing,
+)
+
+_TEXT_SIZE = 4000
+"""How much of Odoo's own words is passed on."""
+
+_CONCURRENT = frozenset(
+    {
+        "psycopg2.errors.SerializationFailure",
+        "psycopg2.errors.DeadlockDetected",
+        "psycopg2.errors.LockNotAvailable",
+        "psycopg2.extensions.TransactionRollbackError",
+    }
+)
+"""What is left when Odoo has tried five times (``service/model.py``, ``retrying``)."""
+
+_CANNOT_CONNECT = "psycopg2.OperationalError"
+
+_RETURNED_NONE = "TypeError: cannot marshal None unless allow_none is enabled"
+
+_FRAME = re.compile(r'^  File "(?P<file>[^"\n]*)", line \d+, in (?P<name>\S+)$', re.M)
+_TRACEBACK = "Traceback (most recent call last)"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asked, as far as a fault can be about the login itself.
+
+    Attributes:
+        database: The database's name; empty where none was named.
+        uid: The user's id; None before the login.
+    """
+
+    database: str = ""
+    uid: int | None = None
+
+
+def from_jsonrpc(error: Mapping[str, Any], asker: Asker) -> OdooportError:
+    """Answer the error for the ``error`` member of a JSON-RPC answer.
+
+    Args:
+        error: The member as it came.
+        asker: Who asked.
+    """
+    raw = error.get("data")
+    data: Mapping[str, Any] = {}
+    if isinstance(raw, dict):
+        data = cast("Mapping[str, Any]", raw)  # keys of JSON are text
+    kind, debug = str(data.get("name", "")), str(data.get("debug") or error)
+    text = str(data.get("message", ""))
+    match kind:
+        case "odoo.exceptions.AccessDenied" | "odoo.http.SessionExpiredException":
+            return _login_refused()
+        case "odoo.exceptions.AccessError":
+            return OdooAccessError(_words(text))
+        case "odoo.exceptions.MissingError":
+            if _is_about_oneself(text, asker):
+                return _user_gone()
+            return RecordMissing(_words(text))
+        case "odoo.exceptions.UserError" | "odoo.exceptions.ValidationError":
+            return OdooRefused(_words(text))
+        case "odoo.exceptions.RedirectWarning":
+            # its text has the number of an action and a button's label after it
+            match data.get("arguments"):
+                case [str(words), *_]:
+                    return OdooRefused(_words(words))
+                case _:
+                    return OdooRefused(_words(text))
+        case "werkzeug.exceptions.RequestEntityTooLarge":
+            return OdooRefused(
+                "The request is larger than Odoo accepts; send fewer records at a time."
+            )
+        case _:
+            return _crash(kind, text, debug, asker)
+
+
+def from_xmlrpc(code: int, text: str, asker: Asker) -> OdooportError | None:
+    """Answer the error for an XML-RPC fault; None for "it ran and returned nothing".
+
+    Odoo encodes its answer after the transaction is committed. So a fault from there
+    is no failure of the call, and a method that returns None always ends in one.
+
+    Args:
+        code: Odoo's fault code.
+        text: Odoo's fault string.
+        asker: Who asked.
+    """
+    match code:
+        case 2:
+            if _is_about_oneself(text, asker):
+                return _user_gone()
+            return OdooRefused(_words(text))
+        case 3:
+            return _login_refused()
+        case 4:
+            return OdooAccessError(_words(text))
+        case _:
+            frames = [(frame["file"], frame["name"]) for frame in _FRAME.finditer(text)]
+            raised = _raised(text)
+            if _broke_while_encoding(frames):
+                whole = not any(
+                    name in ("dump_struct", "dump_array") for _, name in frames
+                )
+                if raised == _RETURNED_NONE and whole:
+                    return None
+                return AnswerLost(
+                    "Odoo has done this, but XML-RPC cannot carry its answer. Do not "
+                    "ask for it again: read the records to see the result. JSON-RPC "
+                    "can carry most such answers."
+                )
+            kind, _, message = raised.partition(": ")
+            return _crash(kind, message, text, asker)
+
+
+def _broke_while_encoding(frames: list[tuple[str, str]]) -> bool:
+    """Whether Odoo crashed over its answer, after the call was committed.
+
+    Every exception of the call itself has passed ``dispatch_rpc``. Texts of records
+    that an exception quotes can look like frames, but cannot take that one away.
+    """
+    return any(
+        name == "dumps" and file.endswith("rpc.py") for file, name in frames
+    ) and all(name != "dispatch_rpc" for _, name in frames)
+
+
+def _raised(text: str) -> str:
+    """Answer the line of a traceback that names its exception."""
+    end = max((frame.end() for frame in _FRAME.finditer(text)), default=0)
+    for line in text[end:].splitlines():
+        if line and not line.startswith(" "):
+            return line.rstrip()
+    return ""
+
+
+def _crash(kind: str, message: str, debug: str, asker: Asker) -> OdooportError:
+    if kind in _CONCURRENT:
+        return Conflict(
+            "Somebody else is changing the same records, and Odoo gave up waiting. "
+            "Nothing was written; try again."
+        )
+    if kind == _CANNOT_CONNECT and _names_unknown(asker.database, message):
+        return AuthenticationFailed(
+            f"Odoo's server has no database {asker.database!r} that it can open; "
+            "check the name."
+        )
+    return OdooFailed(
+        "Odoo failed on this call and rolled it back; its own log has the cause. "
+        "Check the arguments; asking again will not help.",
+        debug=debug,
+    )
+
+
+def _names_unknown(database: str, message: str) -> bool:
+    """Whether PostgreSQL turned a connection down because of this database's name.
+
+    It puts the name in the quotation marks of its language, after ``FATAL``. A server
+    that is down gives neither.
+    """
+    quoted = rf"FATAL.*[\"'«»„“「]\s?{re.escape(database)}\s?[\"'«»”“」]"
+    return bool(database) and re.search(quoted, message) is not None
+
+
+def _is_about_oneself(text: str, asker: Asker) -> bool:
+    """Whether the record that is missing is the user who asks.
+
+    The last line names the record and then the user, in any language:
+    ``(Record: res.users(9,), User: 9)``.
+    """
+    if asker.uid is None:
+        return False
+    lines = text.strip().splitlines()
+    own = rf"\bres\.users\({asker.uid},\).*\b{asker.uid}\)$"
+    return bool(lines) and re.search(own, lines[-1]) is not None
+
+
+def _login_refused() -> AuthenticationFailed:
+    return AuthenticationFailed(
+        "Odoo refused the login: its password or API key is not valid any more."
+    )
+
+
+def _user_gone() -> AuthenticationFailed:
+    return AuthenticationFailed(
+        "The Odoo user behind this login does not exist any more."
+    )
+
+
+def _words(text: str) -> str:
+    """Answer Odoo's own words to its users, without a traceback."""
+    words = text.partition(_TRACEBACK)[0].strip()
+    return words[:_TEXT_SIZE] or "Odoo refused this, and gave no reason."

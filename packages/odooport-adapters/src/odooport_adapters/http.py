@@ -1,0 +1,423 @@
+"""One pooled HTTP client for Odoo, which sends every request exactly once.
+
+The wires hand it bytes and get bytes back. It alone knows whether a request had left
+when something broke, so it alone decides between "not executed" and "nobody knows".
+"""
+
+import asyncio
+import re
+import socket
+import ssl
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Self, cast
+
+import httpx2
+
+from odooport.errors import (
+    GatewayError,
+    GatewayProtocolError,
+    GatewayUnavailable,
+    InvalidRequest,
+    OutcomeUnknown,
+)
+
+_MIB = 1024 * 1024
+_OK = 200
+
+_HOST = re.compile(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?|[0-9a-f]*:[0-9a-f:.]+")
+"""A host name in ASCII, or an address; anything else breaks the resolver."""
+
+_KEEP_ALIVE_SECONDS = 5.0
+"""How long an idle connection is kept: less than any usual server keeps it."""
+
+_NEVER_REACHED_ODOO = frozenset(
+    {400, 401, 404, 405, 407, 411, 413, 414, 415, 417, 421, 426, 429, 431}
+)
+"""Client errors that are answered before a call is run, besides every redirect."""
+
+_TRY_LATER = frozenset({429, 502, 503, 504})
+
+_STATUS_HINTS: Mapping[int, str] = MappingProxyType(
+    {
+        401: "something in front of Odoo asks for a login of its own",
+        403: "something in front of Odoo refuses this request",
+        404: "there is no such service; check that the address is Odoo's own",
+        405: "there is no such service; check that the address is Odoo's own",
+        413: "the request is too large for it; send fewer records at a time",
+        429: "it wants fewer requests; try again later",
+        500: "Odoo or something in front of it crashed; its own log has the cause",
+        502: "Odoo is down or starting behind it; try again later",
+        503: "Odoo is down or starting behind it; try again later",
+        504: "Odoo did not answer it in time; ask for less, or try again later",
+    }
+)
+
+_CERTIFICATE_FAULTS: Mapping[int, str] = MappingProxyType(
+    {
+        9: "is not valid yet",
+        10: "has expired",
+        62: "is for another host name",
+        64: "is for another address",
+    }
+)
+"""OpenSSL's verification codes, as far as they deserve words of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """What one Odoo may cost us.
+
+    Attributes:
+        connections: The most connections at once; further calls wait for one.
+        connect_seconds: How long connecting may take, and waiting for a free
+            connection.
+        read_seconds: How long Odoo may be silent; it is silent while it works.
+        call_seconds: How long one call may take in all.
+        answer_bytes: The largest answer that is read.
+    """
+
+    connections: int = 64
+    connect_seconds: float = 10.0
+    read_seconds: float = 120.0
+    call_seconds: float = 150.0
+    answer_bytes: int = 64 * _MIB
+
+
+def tls_context(
+    *, ca_bundle: Path | None = None, verify: bool = True
+) -> ssl.SSLContext:
+    """Make the TLS settings for an Odoo.
+
+    Args:
+        ca_bundle: A PEM file of the authorities to trust in place of the system's.
+        verify: False accepts any certificate; only for tests on one's own machine.
+
+    Raises:
+        InvalidRequest: The bundle cannot be read.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca_bundle)
+    except OSError as exc:
+        raise InvalidRequest(
+            "The CA bundle cannot be read: give a file of certificates in PEM form."
+        ) from exc
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class OdooHttp:
+    """The pooled keep-alive client of one Odoo server.
+
+    Use it as a context manager, or close it with ``aclose``. The environment (proxy
+    variables, ``.netrc``) is not looked at, because only the settings may decide where
+    a secret is sent. Cookies are dropped, because the calls of many users share the
+    connections. Redirects are not followed: Odoo answers unknown paths with one to its
+    login page.
+
+    Args:
+        address: The base address of Odoo, such as ``https://odoo.example.com``.
+        limits: What a call may cost.
+        tls: TLS settings, from ``tls_context``; the default verifies.
+        transport: Send through this instead of the network: an application in the
+            same process, or a test's own.
+
+    Raises:
+        InvalidRequest: The address is not one.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        limits: HttpLimits = HttpLimits(),
+        tls: ssl.SSLContext | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._limits = limits
+        self._on_network = transport is None
+        url = _parse_address(address)
+        if tls is None and url.scheme == "https":
+            tls = tls_context()
+        self._client = httpx2.AsyncClient(
+            base_url=url,
+            # plain HTTP needs no authorities, which take a while to load
+            verify=tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            transport=transport,
+            follow_redirects=False,
+            trust_env=False,
+            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
+            headers={"User-Agent": "odooport", "Accept-Encoding": "gzip"},
+            limits=httpx2.Limits(
+                max_connections=limits.connections,
+                max_keepalive_connections=limits.connections,
+                keepalive_expiry=_KEEP_ALIVE_SECONDS,
+            ),
+            timeout=httpx2.Timeout(
+                limits.read_seconds,
+                connect=limits.connect_seconds,
+                pool=limits.connect_seconds,
+            ),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection; calls that are under way fail."""
+        await self._client.aclose()
+
+    async def post(
+        self,
+        path: str,
+        body: bytes,
+        content_type: str,
+        *,
+        accept: frozenset[str],
+        writes: bool,
+    ) -> bytes:
+        """Send one request, once, and answer the body of Odoo's answer.
+
+        The pool underneath tries again only while it has no connection yet; it never
+        sends a request a second time.
+
+        Args:
+            path: Where to, below the address, such as ``/jsonrpc``.
+            body: What to send.
+            content_type: What the body is.
+            accept: The content types that Odoo's answers have on this wire.
+            writes: Whether the call may change anything: then a lost answer is an
+                ``OutcomeUnknown``.
+
+        Raises:
+            GatewayUnavailable: Not sent, or not executed, or a read that may be
+                repeated.
+            OutcomeUnknown: A write was sent and its answer did not arrive.
+            GatewayProtocolError: A read was answered by something that is no Odoo.
+        """
+        if self._client.is_closed:
+            raise GatewayUnavailable("The connection to Odoo is closed already.")
+        sent = not self._on_network  # nothing reports from another transport
+
+        async def watch(event: str, _: Any) -> None:
+            nonlocal sent
+            sent = sent or event.endswith(".send_request_headers.started")
+
+        try:
+            async with (
+                asyncio.timeout(self._limits.call_seconds),
+                self._client.stream(
+                    "POST",
+                    path,
+                    content=body,
+                    headers={"Content-Type": content_type},
+                    extensions={"trace": watch},
+                ) as response,
+            ):
+                _check_status(response.status_code, writes=writes)
+                _check_type(response, accept, writes=writes)
+                return await self._read(response, writes=writes)
+        except (httpx2.HTTPError, httpx2.StreamError, OSError) as exc:
+            if not sent:
+                raise GatewayUnavailable(_why_not_reached(exc)) from exc
+            if isinstance(exc, httpx2.TimeoutException | TimeoutError):
+                what = "Odoo did not answer in time."
+            else:
+                what = "The connection to Odoo broke before its answer was complete."
+            raise _lost(what, writes=writes) from exc
+
+    async def _read(self, response: httpx2.Response, *, writes: bool) -> bytes:
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        try:
+            body = _Body(encoding, self._limits.answer_bytes)
+            async for raw in response.aiter_raw():
+                body.add(raw)
+            return body.whole()
+        except (_BodyError, zlib.error) as exc:
+            what = str(exc) if isinstance(exc, _BodyError) else _NO_GZIP
+            raise unreadable(what, writes=writes) from exc
+
+
+_NO_GZIP = "Odoo's answer is not the gzip data that it claims to be."
+
+
+class _BodyError(Exception):
+    """A body that is not taken; its text is one sentence for the caller."""
+
+
+class _Body:
+    """A body, unpacked as it comes and never larger than allowed.
+
+    The HTTP client would unpack it as well, but without a bound: a few bytes can
+    become gigabytes.
+    """
+
+    def __init__(self, encoding: str, most: int) -> None:
+        if encoding not in ("identity", "gzip"):
+            raise _BodyError(
+                "Odoo's address answered in a compression that nobody asked for."
+            )
+        self._most = most
+        self._left = most
+        self._parts: list[bytes] = []
+        self._gunzip = (
+            zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+            if encoding == "gzip"
+            else None
+        )
+
+    def add(self, raw: bytes) -> None:
+        part = raw
+        if self._gunzip is not None:
+            part = self._gunzip.decompress(raw, self._left + 1)
+        self._left -= len(part)
+        if self._left < 0:
+            raise _BodyError(
+                f"Odoo's answer is larger than {self._most} bytes; ask for fewer "
+                "records or fields at a time."
+            )
+        self._parts.append(part)
+
+    def whole(self) -> bytes:
+        if self._gunzip is not None and not self._gunzip.eof:
+            raise _BodyError("Odoo's answer breaks off.")
+        return b"".join(self._parts)
+
+
+def unreadable(what: str, *, writes: bool) -> GatewayError:
+    """Make the error for an answer that came and makes no sense.
+
+    Args:
+        what: One sentence about the answer.
+        writes: Whether the call may have changed something.
+    """
+    if writes:
+        return OutcomeUnknown(f"{what} {_UNKNOWN}")
+    return GatewayProtocolError(what)
+
+
+def not_executed(what: str, *, writes: bool) -> GatewayError:
+    """Make the error for an answer that proves that Odoo did not run the call.
+
+    Args:
+        what: One sentence about the answer.
+        writes: Whether the call would have changed something.
+    """
+    if writes:
+        return GatewayUnavailable(f"{what} Nothing was done.")
+    return GatewayProtocolError(what)
+
+
+_UNKNOWN = "The call may or may not have been done: check before you ask for it again."
+
+
+def _lost(what: str, *, writes: bool) -> GatewayError:
+    if writes:
+        return OutcomeUnknown(f"{what} {_UNKNOWN}")
+    return GatewayUnavailable(f"{what} Try again, or ask for less.")
+
+
+def _parse_address(address: str) -> httpx2.URL:
+    wrong = InvalidRequest(
+        "The address of Odoo must be like 'https://odoo.example.com': http or https, "
+        "a host, no login and no query."
+    )
+    try:
+        url = httpx2.URL(address)
+    except httpx2.InvalidURL as exc:
+        raise wrong from exc
+    if (
+        url.scheme not in ("http", "https")
+        or _HOST.fullmatch(url.raw_host.decode()) is None
+        or url.userinfo
+        or url.query
+        or url.fragment
+    ):
+        raise wrong
+    return url
+
+
+def _check_status(status: int, *, writes: bool) -> None:
+    if status == _OK:
+        return
+    hint = _STATUS_HINTS.get(status, "that is not what Odoo answers to a call")
+    if httpx2.codes.is_redirect(status):
+        hint = "it redirects elsewhere; give the address that it leads to"
+    what = f"Odoo's address answered with HTTP status {status}: {hint}."
+    if writes and (httpx2.codes.is_redirect(status) or status in _NEVER_REACHED_ODOO):
+        raise not_executed(what, writes=writes)
+    if not writes and status in _TRY_LATER:
+        raise GatewayUnavailable(what)
+    raise unreadable(what, writes=writes)
+
+
+def _check_type(
+    response: httpx2.Response, accept: frozenset[str], *, writes: bool
+) -> None:
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind not in accept:
+        raise unreadable(
+            "Odoo's address answered with a page and not with data; check that the "
+            "address is Odoo's own, and what stands in front of it.",
+            writes=writes,
+        )
+
+
+def _why_not_reached(error: Exception) -> str:
+    if isinstance(error, httpx2.PoolTimeout):
+        return "All connections to Odoo are busy. Nothing was sent; try again later."
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            fault = _CERTIFICATE_FAULTS.get(
+                cause.verify_code, "comes from an authority that is not trusted here"
+            )
+            return (
+                f"Odoo's TLS certificate {fault}. Nothing was sent; correct the "
+                "address or the certificate, or give a CA bundle to trust."
+            )
+        if isinstance(cause, ssl.SSLError):
+            return (
+                "Odoo's address does not speak TLS as expected. Nothing was sent; "
+                "check whether it is https or http, and the port."
+            )
+        if isinstance(cause, socket.gaierror):
+            return (
+                "The host name of Odoo's address is not known. Nothing was sent; "
+                "check the address."
+            )
+        if isinstance(cause, ConnectionRefusedError):
+            return (
+                "Nothing listens at Odoo's address. Nothing was sent; check the "
+                "address and the port, and whether Odoo runs."
+            )
+    if isinstance(error, httpx2.TimeoutException | TimeoutError):
+        return (
+            "Odoo's address does not answer. Nothing was sent; check the address, "
+            "and whether a firewall stands between."
+        )
+    return "Odoo cannot be reached. Nothing was sent; check the address and try again."
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Answer an error and everything that led to it."""
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            group = cast("BaseExceptionGroup[BaseException]", error)  # of anything
+            for part in group.exceptions:
+                yield from _causes(part)
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,519 @@
+r"""A server that speaks Odoo 18's wire over any gateway.
+
+It answers ``/xmlrpc/2/{common,object,db}``, ``/xmlrpc/{common,object,db}`` and
+``/jsonrpc`` as Odoo does, faults included, so that any client of Odoo can talk to an
+Odoo in memory. Sources: ``odoo/service``, ``addons/base/controllers/rpc.py`` and
+``odoo/http.py`` of Odoo 18.
+
+What it does not do: of a context only language, time zone, companies and
+``active_test`` reach the gateway; and faults of ``/xmlrpc/`` have the numbers of
+``/xmlrpc/2/``, where a real one puts texts.
+"""
+
+import base64
+import json
+import re
+import xmlrpc.client
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from traceback import extract_tb
+from typing import Any, cast
+from xml.parsers import expat
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from odooport.errors import (
+    AnswerLost,
+    AuthenticationFailed,
+    Conflict,
+    GatewayError,
+    GatewayProtocolError,
+    GatewayUnavailable,
+    OdooAccessError,
+    OdooFailed,
+    OdooportError,
+    OdooRefused,
+    OutcomeUnknown,
+    RecordMissing,
+)
+from odooport.model import DEFAULT_INSTANCE, Call, Context, Credentials, Session
+from odooport.ports import OdooGateway
+
+_CRASHED, _REFUSED, _DENIED, _NO_ACCESS = 1, 2, 3, 4
+"""The codes of XML-RPC faults (``addons/base/controllers/rpc.py``)."""
+
+_ODOO = "odoo.exceptions."
+_CODES: Mapping[str, int] = {
+    "AccessDenied": _DENIED,
+    "AccessError": _NO_ACCESS,
+    "MissingError": _REFUSED,
+    "RedirectWarning": _REFUSED,
+    "UserError": _REFUSED,
+    "ValidationError": _REFUSED,
+}
+_XML, _JSON = "text/xml; charset=utf-8", "application/json; charset=utf-8"
+_JSON_ERROR = 200
+_BAD_GATEWAY = 502
+_SEE_OTHER = 303
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+"""What Odoo removes from the text of its XML answers (``dump_unicode``)."""
+
+_FRAME = '  File "/usr/lib/python3/dist-packages/odoo/{}", line {}, in {}\n'
+_RPC = "addons/base/controllers/rpc.py"
+_TRACEBACK = "Traceback (most recent call last):\n"
+_DISPATCHING = (
+    _FRAME.format(_RPC, 165, "xmlrpc_2")
+    + _FRAME.format(_RPC, 139, "_xmlrpc")
+    + _FRAME.format("http.py", 412, "dispatch_rpc")
+)
+_ENCODING = (
+    _FRAME.format(_RPC, 165, "xmlrpc_2")
+    + _FRAME.format(_RPC, 140, "_xmlrpc")
+    + _FRAME.format(_RPC, 114, "dumps")
+)
+_EXCEPTION = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)(?:: (?P<text>.*))?\Z", re.DOTALL)
+
+
+class _Fault(Exception):
+    """What Odoo answers in place of a result.
+
+    Attributes:
+        code: The code of the XML-RPC fault.
+        name: The exception's class, with its module unless it is one of Python's.
+        text: What the exception says.
+        debug: The traceback; made up if none is given.
+    """
+
+    def __init__(self, code: int, name: str, text: str, debug: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+        self.name = name
+        self.text = text
+        self.debug = debug or f"{_TRACEBACK}{_DISPATCHING}{name}: {text}\n"
+
+
+class _Away(Exception):
+    """The gateway has no answer at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Services:
+    """Odoo's three services over a gateway."""
+
+    gateway: OdooGateway
+    database: str
+    instance: str
+
+    async def dispatch(self, service: str, method: str, args: Sequence[Any]) -> Any:
+        """Run one method of one service.
+
+        Raises:
+            _Fault: What Odoo would answer.
+            _Away: Whoever is behind the gateway does not answer.
+        """
+        services: Mapping[str, Callable[[str, Sequence[Any]], Awaitable[Any]]] = {
+            "common": self._common,
+            "object": self._object,
+            "db": self._db,
+        }
+        if service not in services:
+            raise _crash("KeyError", service, shown=repr(service))
+        try:
+            return await services[service](method, args)
+        except OdooportError as error:
+            raise _translated(error) from error
+
+    async def _common(self, method: str, args: Sequence[Any]) -> Any:
+        if method == "version":
+            version = await self.gateway.version(self.instance)
+            major, minor = version.series
+            return {
+                "server_version": version.text,
+                "server_version_info": [major, minor, 0, "final", 0, ""],
+                "server_serie": f"{major}.{minor}",
+                "protocol_version": 1,
+            }
+        wanted = {"authenticate": 4, "login": 3}.get(method)
+        if wanted is None:
+            raise _crash("Exception", f"Method not found: {method}")
+        if len(args) != wanted:
+            raise _crash("TypeError", f"exp_{method}() got {len(args)} arguments")
+        database, login, secret = (str(value) for value in args[:3])
+        self._check_database(database)
+        try:
+            session = await self.gateway.authenticate(
+                Credentials(database, login, secret, self.instance)
+            )
+        except AuthenticationFailed:
+            return False
+        return session.uid
+
+    async def _db(self, method: str, _args: Sequence[Any]) -> Any:
+        if method == "list":
+            return [self.database]
+        if method == "server_version":
+            return (await self.gateway.version(self.instance)).text
+        if method == "db_exist":
+            return list(_args) == [self.database]
+        raise _fault("AccessDenied", "Access Denied")
+
+    async def _object(self, method: str, args: Sequence[Any]) -> Any:
+        if len(args) < 3:
+            raise _crash("IndexError", "tuple index out of range")
+        database, uid, secret = args[:3]
+        if type(uid) is not int:
+            text = f"invalid literal for int() with base 10: {uid!r}"
+            raise _crash("ValueError", text)
+        self._check_database(str(database))
+        session = Session(str(database), uid, str(secret), self.instance)
+        if method == "execute_kw":
+            rest = [*args[3:], None, None, None, None]
+            model, name, positional, keywords = rest[:4]
+        elif method == "execute":
+            model, name, *positional = [*args[3:], None, None][: max(2, len(args) - 3)]
+            keywords = None
+        else:
+            raise _crash("NameError", f"Method not available {method}")
+        return await self.gateway.execute(
+            session, _call(model, name, positional, keywords, self.instance)
+        )
+
+    def _check_database(self, database: str) -> None:
+        if database != self.database:
+            raise _Fault(
+                _CRASHED,
+                "psycopg2.OperationalError",
+                'connection to server at "127.0.0.1", port 5432 failed: FATAL:  '
+                f'database "{database}" does not exist\n',
+            )
+
+
+def _call(model: Any, method: Any, args: Any, keywords: Any, instance: str) -> Call:
+    if not isinstance(model, str) or not isinstance(method, str):
+        raise _crash("TypeError", "execute_kw() takes a model's and a method's name")
+    if not isinstance(args or [], list | tuple):
+        raise _crash("TypeError", "execute_kw() takes a list of arguments")
+    if not isinstance(keywords or {}, dict):
+        raise _crash("TypeError", "execute_kw() takes a mapping of keyword arguments")
+    named = dict(cast("Mapping[str, Any]", keywords or {}))
+    context = named.pop("context", None)
+    return Call(
+        model,
+        method,
+        tuple(cast("Sequence[Any]", args or ())),
+        named,
+        _context(cast("Mapping[str, Any]", context or {})),
+        instance,
+    )
+
+
+def _context(raw: Mapping[str, Any]) -> Context:
+    return Context(
+        lang=raw.get("lang") or None,
+        tz=raw.get("tz") or None,
+        companies=tuple(raw.get("allowed_company_ids") or ()),
+        active_test=raw.get("active_test"),
+    )
+
+
+# Faults
+
+
+def _fault(name: str, text: str) -> _Fault:
+    return _Fault(_CODES.get(name, _REFUSED), _ODOO + name, text)
+
+
+def _crash(name: str, text: str, *, shown: str | None = None) -> _Fault:
+    debug = f"{_TRACEBACK}{_DISPATCHING}{name}: {shown or text}\n"
+    return _Fault(_CRASHED, name, text, debug)
+
+
+def _translated(error: OdooportError) -> _Fault:
+    """Answer what Odoo says where the gateway raises one of our errors.
+
+    A gateway may add a note such as ``odoo.exceptions.ValidationError: text`` that
+    names the exception more closely than our error does.
+    """
+    for note in getattr(error, "__notes__", ()):
+        match = _EXCEPTION.match(note)
+        if match is not None and match["name"].startswith(_ODOO):
+            return _fault(match["name"].removeprefix(_ODOO), match["text"] or "")
+    match error:
+        case AuthenticationFailed():
+            return _fault("AccessDenied", "Access Denied")
+        case OdooAccessError():
+            return _fault("AccessError", error.message)
+        case RecordMissing():
+            return _fault("MissingError", error.message)
+        case OdooRefused():
+            return _fault("UserError", error.message)
+        case Conflict():
+            return _crash("psycopg2.errors.SerializationFailure", error.message)
+        case OdooFailed():
+            return _crashed(error)
+        case AnswerLost():
+            return _lost("TypeError: cannot marshal this")
+        case GatewayUnavailable() | OutcomeUnknown() | GatewayProtocolError():
+            raise _Away from error
+        case GatewayError():
+            raise _Away from error
+        case _:
+            return _crash("ValueError", error.message)
+
+
+def _crashed(error: OdooFailed) -> _Fault:
+    """Answer a crash, named by the last lines of its traceback."""
+    lines = error.debug.splitlines()
+    last_frame = max(
+        (number for number, line in enumerate(lines) if line.startswith("  File ")),
+        default=-1,
+    )
+    for number in range(last_frame + 1, len(lines)):
+        match = _EXCEPTION.match("\n".join(lines[number:]))
+        if match is not None:
+            frames = "\n".join(lines[1:number])
+            body = f"{frames}\n{match.group()}\n" if frames else f"{match.group()}\n"
+            debug = _TRACEBACK + _DISPATCHING + body
+            return _Fault(_CRASHED, match["name"], match["text"] or "", debug)
+    return _crash("Exception", error.message)
+
+
+def _lost(line: str, frames: str = "") -> _Fault:
+    """Answer that the call ran, but that its answer could not be encoded."""
+    name, _, text = line.partition(": ")
+    return _Fault(_CRASHED, name, text, f"{_TRACEBACK}{_ENCODING}{frames}{line}\n")
+
+
+# XML-RPC
+
+
+class _Marshaller(xmlrpc.client.Marshaller):
+    """Writes text without the characters that XML cannot carry, as Odoo does."""
+
+    def dumps(self, values: Any) -> str:
+        return super().dumps(_cleaned(values))
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return _CONTROL.sub("", value)
+    if isinstance(value, bytes):
+        return _CONTROL.sub("", value.decode("utf-8"))
+    if isinstance(value, dict):
+        pairs = cast("Mapping[Any, Any]", value)
+        return {_cleaned(key): _cleaned(item) for key, item in pairs.items()}
+    if isinstance(value, list | tuple):
+        return tuple(_cleaned(item) for item in cast("Sequence[Any]", value))
+    return value
+
+
+def _xml_answer(value: Any) -> str:
+    try:
+        body = _Marshaller("utf-8", allow_none=False).dumps((value,))
+    except (TypeError, OverflowError, ValueError) as error:
+        frames = "".join(
+            f'  File "/usr/lib/python3.12/xmlrpc/client.py", line {frame.lineno}, '
+            f"in {frame.name}\n"
+            for frame in extract_tb(error.__traceback__)
+            if frame.filename.endswith("client.py")
+        )
+        raise _lost(f"{type(error).__name__}: {error}", frames) from error
+    return _response(body)
+
+
+def _xml_fault(fault: _Fault) -> str:
+    text = fault.text if fault.code != _CRASHED else fault.debug
+    raw = xmlrpc.client.Fault(fault.code, _CONTROL.sub("", text))
+    return _response(xmlrpc.client.Marshaller("utf-8").dumps(raw))
+
+
+def _response(body: str) -> str:
+    return f'<?xml version="1.0"?>\n<methodResponse>\n{body}\n</methodResponse>\n'
+
+
+def _read_xml(body: bytes) -> tuple[str, tuple[Any, ...]]:
+    """Read a request.
+
+    Raises:
+        _Fault: It is no XML-RPC.
+    """
+    reader = xmlrpc.client.Unmarshaller(use_builtin_types=True)
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.data
+    reader.xml("", None)  # the parser answers text
+    try:
+        parser.Parse(body, True)
+        values = reader.close()
+    except expat.ExpatError as error:
+        raise _crash("xml.parsers.expat.ExpatError", str(error)) from error
+    except (xmlrpc.client.Error, ValueError, LookupError, TypeError) as error:
+        raise _crash("xmlrpc.client.ResponseError", "ResponseError()") from error
+    return reader.getmethodname() or "", tuple(_plain(value) for value in values)
+
+
+def _refuse_doctype(*_: Any) -> None:
+    raise ValueError("a request has no document type")
+
+
+def _plain(value: Any) -> Any:
+    """Answer dates and binaries as the text that Odoo's fields take."""
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, dict):
+        pairs = cast("Mapping[str, Any]", value)
+        return {key: _plain(item) for key, item in pairs.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in cast("Sequence[Any]", value)]
+    return value
+
+
+# JSON-RPC
+
+
+def _json_default(value: Any) -> str:
+    """Write what JSON does not know, as Odoo does: bytes as text."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+def _json_error(fault: _Fault) -> dict[str, Any]:
+    name = fault.name if "." in fault.name else f"builtins.{fault.name}"
+    return {
+        "code": _JSON_ERROR,
+        "message": "Odoo Server Error",
+        "data": {
+            "name": name,
+            "debug": fault.debug,
+            "message": fault.text,
+            "arguments": [fault.text],
+            "context": {},
+        },
+    }
+
+
+def _lone_surrogate(body: bytes, data: Any) -> bool:
+    """Whether the request has half a character, over which Odoo breaks."""
+    if b"\\ud" not in body.lower():
+        return False
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+# The application
+
+
+def wire_app(
+    gateway: OdooGateway,
+    *,
+    database: str = "demo",
+    instance: str = DEFAULT_INSTANCE,
+) -> Starlette:
+    """Answer an ASGI application that speaks Odoo's wire over a gateway.
+
+    Args:
+        gateway: What runs the calls; it has to check the sessions.
+        database: The one database that there seems to be, and the one that the
+            gateway is told.
+        instance: The instance that the gateway is told.
+    """
+    services = _Services(gateway, database, instance)
+
+    async def xml(request: Request) -> Response:
+        try:
+            method, args = _read_xml(await request.body())
+            service = request.path_params["service"]
+            answer = _xml_answer(await services.dispatch(service, method, args))
+        except _Fault as fault:
+            answer = _xml_fault(fault)
+        except _Away:
+            return _bad_gateway()
+        return Response(answer.encode(), headers={"Content-Type": _XML})
+
+    async def jsonrpc(request: Request) -> Response:
+        kind = request.headers.get("Content-Type", "").partition(";")[0].strip()
+        if kind != "application/json":
+            return HTMLResponse("<title>400 Bad Request</title>", 400)
+        body = await request.body()
+        try:
+            data: Any = json.loads(body)
+        except ValueError:
+            return HTMLResponse("Invalid JSON data", 400)
+        if not isinstance(data, dict):
+            return HTMLResponse("Invalid JSON-RPC data", 400)
+        if _lone_surrogate(body, cast("Any", data)):
+            return _broken()
+        asked = cast("Mapping[str, Any]", data)
+        answer: dict[str, Any] = {"jsonrpc": "2.0", "id": asked.get("id")}
+        try:
+            value = await _run_json(services, asked)
+            if value is not None:
+                answer["result"] = value
+        except _Fault as fault:
+            answer["error"] = _json_error(fault)
+        except _Away:
+            return _bad_gateway()
+        try:
+            text = json.dumps(answer, default=_json_default)
+        except (TypeError, ValueError):
+            return _broken()
+        return Response(text.encode(), headers={"Content-Type": _JSON})
+
+    return Starlette(
+        routes=[
+            Route("/xmlrpc/2/{service}", xml, methods=["POST"]),
+            Route("/xmlrpc/{service}", xml, methods=["POST"]),
+            Route("/jsonrpc", jsonrpc, methods=["POST"]),
+            Route("/json/2/{path:path}", _to_login, methods=["GET", "POST"]),
+            Route("/web/login", _login_page),
+        ]
+    )
+
+
+async def _run_json(services: _Services, data: Mapping[str, Any]) -> Any:
+    params = data.get("params")
+    names = ("service", "method", "args")
+    if not isinstance(params, dict) or not all(name in params for name in names):
+        raise _crash(
+            "TypeError",
+            "RPC.jsonrpc() missing 3 required positional arguments: 'service', "
+            "'method', and 'args'",
+        )
+    service, method, args = (cast("Any", params[name]) for name in names)
+    if not isinstance(args, list):
+        raise _crash("TypeError", "RPC.jsonrpc() takes a list of arguments")
+    return await services.dispatch(
+        str(service), str(method), cast("Sequence[Any]", args)
+    )
+
+
+async def _to_login(request: Request) -> Response:
+    """Send callers of Odoo 19's routes to the login page, as Odoo 18 does."""
+    headers = {"Location": f"/web/login?redirect={request.url.path}"}
+    return HTMLResponse("<title>Redirecting...</title>", _SEE_OTHER, headers=headers)
+
+
+async def _login_page(_request: Request) -> Response:
+    return HTMLResponse("<!DOCTYPE html><title>Login | Odoo</title>")
+
+
+def _broken() -> Response:
+    return HTMLResponse("<title>500 Internal Server Error</title>", 500)
+
+
+def _bad_gateway() -> Response:
+    return PlainTextResponse("The Odoo behind this server is away.", _BAD_GATEWAY)

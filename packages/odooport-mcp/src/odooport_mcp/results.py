@@ -1,0 +1,287 @@
+"""What the tools answer. The server builds these, the client gets them back."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Any, NotRequired, TypedDict
+
+from odooport import Page, Record
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """Some of the records that a search finds.
+
+    Attributes:
+        records: The records, in order.
+        returned: How many these are.
+        limit: The most that this answer could hold.
+        capped: Whether that is less than what was asked for.
+        has_more: Whether there are records after these.
+        cursor: What to send with the same search to get the next ones.
+        paging: How the next ones are found: ``keyset`` is safe while others write,
+            ``offset`` may repeat or miss records.
+        total: How many the search finds in all, if that was asked for.
+    """
+
+    records: list[Record]
+    returned: int
+    limit: int
+    capped: bool
+    has_more: bool
+    cursor: str | None
+    paging: str
+    total: int | None
+
+    @classmethod
+    def of(cls, page: Page) -> "RecordPage":
+        """Answer a page of the use cases."""
+        return cls(
+            records=page.records,
+            returned=len(page.records),
+            limit=page.limit,
+            capped=page.capped,
+            has_more=page.has_more,
+            cursor=page.cursor,
+            paging=page.paging,
+            total=page.total,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Records that were asked for by id, in the order asked."""
+
+    records: list[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCount:
+    """How many records a search finds."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Records in groups, with their sums.
+
+    Attributes:
+        groups: One entry for each group.
+        has_more: Whether there are groups after these.
+    """
+
+    groups: list[Record]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The ids of new records, in the order of what was sent."""
+
+    ids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """The ids of the records that were changed."""
+
+    ids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """The ids of the records that are gone."""
+
+    ids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class MethodResult:
+    """What a method returned; None if it returned nothing."""
+
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """One model: its technical name and what people call it."""
+
+    model: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelList:
+    """Models that the user can read.
+
+    Attributes:
+        models: The first of them.
+        total: How many match in all.
+        has_more: Whether that is more than are listed.
+    """
+
+    models: list[ModelEntry]
+    total: int
+    has_more: bool
+
+
+class FieldEntry(TypedDict):
+    """One field. What is not said is the usual: not required, searchable and so on."""
+
+    name: str
+    type: str
+    label: str
+    required: NotRequired[bool]
+    relation: NotRequired[str]
+    selection: NotRequired[dict[str, str]]
+    selection_more: NotRequired[int]
+    help: NotRequired[str]
+    readonly: NotRequired[bool]
+    stored: NotRequired[bool]
+    searchable: NotRequired[bool]
+    sortable: NotRequired[bool]
+    groupable: NotRequired[bool]
+    inverse: NotRequired[str]
+    digits: NotRequired[list[int]]
+    size: NotRequired[int]
+    currency_field: NotRequired[str]
+    company_dependent: NotRequired[bool]
+    translated: NotRequired[bool]
+    aggregator: NotRequired[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """What a model looks like to the user.
+
+    Attributes:
+        model: Its technical name.
+        fields: The fields that were asked for, or the most useful ones.
+        others: The names of all its other fields.
+        total: How many fields it has.
+    """
+
+    model: str
+    fields: list[FieldEntry]
+    others: list[str]
+    total: int
+
+
+def compact(value: Any) -> str:
+    """Answer JSON on one line, as short as it gets."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def lines(head: str, rows: Iterable[Any]) -> str:
+    """Answer a sentence, and below it one line of JSON for each row."""
+    return "\n".join([head, *map(compact, rows)])
+
+
+def encodable(plain: dict[str, Any], text: str) -> tuple[dict[str, Any], str] | None:
+    """Answer both without lone surrogates, or None if there are none.
+
+    Odoo can hold them, UTF-8 cannot carry them, and one would end the connection.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        repaired = json.loads(compact(plain).encode("utf-8", "replace"))
+        return repaired, text.encode("utf-8", "replace").decode()
+    return None
+
+
+@singledispatch
+def text_of(answer: Any, plain: dict[str, Any]) -> str:
+    """Say an answer in a short text, for clients that show their model only text.
+
+    Args:
+        answer: What the tool answered.
+        plain: The same as plain JSON values.
+    """
+    del answer
+    return compact(plain)
+
+
+@text_of.register
+def _(answer: RecordPage, plain: dict[str, Any]) -> str:
+    head = _count(answer.returned, "record")
+    if answer.total is not None:
+        head += f" of {answer.total}"
+    if answer.capped:
+        head += f" (at most {answer.limit} at once)"
+    if answer.has_more:
+        head += f"; there are more, next cursor: {answer.cursor}"
+    return lines(head, plain["records"])
+
+
+@text_of.register
+def _(answer: Records, plain: dict[str, Any]) -> str:
+    return lines(_count(len(answer.records), "record"), plain["records"])
+
+
+@text_of.register
+def _(answer: RecordCount, plain: dict[str, Any]) -> str:
+    del plain
+    return _count(answer.count, "record")
+
+
+@text_of.register
+def _(answer: Groups, plain: dict[str, Any]) -> str:
+    head = _count(len(answer.groups), "group")
+    if answer.has_more:
+        head += "; there are more, use offset"
+    return lines(head, plain["groups"])
+
+
+@text_of.register
+def _(answer: Created, plain: dict[str, Any]) -> str:
+    del plain
+    return f"Created {_ids(answer.ids)}"
+
+
+@text_of.register
+def _(answer: Updated, plain: dict[str, Any]) -> str:
+    del plain
+    return f"Updated {_ids(answer.ids)}"
+
+
+@text_of.register
+def _(answer: Deleted, plain: dict[str, Any]) -> str:
+    del plain
+    return f"Deleted {_ids(answer.ids)}"
+
+
+@text_of.register
+def _(answer: MethodResult, plain: dict[str, Any]) -> str:
+    del answer
+    return compact(plain["result"])
+
+
+@text_of.register
+def _(answer: ModelList, plain: dict[str, Any]) -> str:
+    del plain
+    head = _count(answer.total, "model")
+    if answer.has_more:
+        head += f"; the first {len(answer.models)}, give a query or a higher limit"
+    return "\n".join([head, *(f"{it.model}: {it.label}" for it in answer.models)])
+
+
+@text_of.register
+def _(answer: ModelDescription, plain: dict[str, Any]) -> str:
+    head = f"{answer.model} has {_count(answer.total, 'field')}"
+    if answer.others:
+        head += (
+            f"; {len(answer.fields)} are described, the other {len(answer.others)} are "
+            f"{', '.join(answer.others)}"
+        )
+    return lines(head, plain["fields"])
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _ids(ids: Sequence[int]) -> str:
+    return f"{_count(len(ids), 'record')}: {', '.join(map(str, ids))}"

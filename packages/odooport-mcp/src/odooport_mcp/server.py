@@ -1,0 +1,170 @@
+"""The MCP server: the tools, guarded, with errors in the words of every other door."""
+
+from collections.abc import Callable, Container
+from typing import Any, cast, get_type_hints
+
+from mcp import MCPError
+from mcp.server import CacheHint, MCPServer
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
+from mcp.types import INVALID_PARAMS, CallToolResult, TextContent
+from pydantic import Field, TypeAdapter, ValidationError, create_model
+
+from odooport import (
+    Caller,
+    Gate,
+    Odoo,
+    Operation,
+    Principal,
+)
+from odooport_mcp.arguments import CallContext, ToolArguments, plain_schema, refusal
+from odooport_mcp.failures import refused
+from odooport_mcp.results import encodable, text_of
+from odooport_mcp.tools import TOOLS, ToolSpec
+
+INSTRUCTIONS = (
+    "Odooport gives you an Odoo 18 database. Find a model's name with find_models and "
+    "its fields with describe_model, then search_records. Search before you write; "
+    "tell the user what you are going to change or delete. A failed call changed "
+    "nothing unless its message says otherwise; errors begin with a code and say what "
+    "to do next."
+)
+
+type RequestContext = ServerRequestContext[Any, Any]
+type Identify = Callable[[RequestContext], Caller]
+"""Tells whose request this is. Must answer from the request itself, never from anything
+that two requests share."""
+
+type Powers = Callable[[Principal], Container[Operation]]
+"""Tells what a principal may do at all."""
+
+
+class _OdooTool(Tool):
+    """A tool that refuses what it does not know, and answers errors as all doors do."""
+
+    odoo_for: Callable[[Caller, CallContext], Odoo] = Field(exclude=True)
+    identify: Identify = Field(exclude=True)
+    answers: Any = Field(exclude=True)
+
+    @classmethod
+    def of(cls, spec: ToolSpec, gate: Gate, identify: Identify) -> "_OdooTool":
+        """Build a tool from its function."""
+        plain = Tool.from_function(
+            spec.function, context_kwarg="odoo", structured_output=False
+        )
+        model = create_model(
+            f"{plain.name}_arguments",
+            __base__=(ToolArguments, plain.fn_metadata.arg_model),
+        )
+        answers = TypeAdapter[Any](get_type_hints(spec.function)["return"])
+
+        def odoo_for(caller: Caller, context: CallContext) -> Odoo:
+            return Odoo(gate, caller).acting_as(
+                instance=context.instance,
+                company=context.company,
+                lang=context.lang,
+                tz=context.tz,
+                active_test=False if context.archived else None,
+            )
+
+        return cls(
+            fn=spec.function,
+            name=plain.name,
+            title=spec.title,
+            description=plain.description,
+            parameters=plain_schema(model.model_json_schema(), nullable=False),
+            fn_metadata=FuncMetadata(
+                arg_model=model,
+                output_schema=plain_schema(answers.json_schema(), nullable=True),
+            ),
+            is_async=True,
+            context_kwarg="odoo",
+            annotations=spec.hints,
+            odoo_for=odoo_for,
+            identify=identify,
+            answers=answers,
+        )
+
+    async def run(
+        self,
+        arguments: dict[str, Any],
+        context: Context[Any, Any],
+        convert_result: bool = False,
+    ) -> CallToolResult:
+        """Check the arguments, run the tool, and put its answer or error into words."""
+        del convert_result
+        request_id = None
+        try:
+            caller = self.identify(context.request_context)
+            request_id = caller.request_id
+            asked = self._checked(arguments)
+            odoo = self.odoo_for(caller, asked.pop("context") or CallContext())
+            answer = await self.fn(odoo, **asked)
+            plain = self.answers.dump_python(answer, mode="json")
+        except MCPError:
+            raise
+        except Exception as error:  # noqa: BLE001  a crash shows nothing to a client
+            return refused(self.name, error, request_id)
+        text = text_of(answer, plain)
+        if (repaired := encodable(plain, text)) is not None:
+            plain, text = repaired
+        return CallToolResult(
+            content=[TextContent(text=text)], structured_content=plain
+        )
+
+    def _checked(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        model = self.fn_metadata.arg_model
+        try:
+            return model.model_validate(arguments).model_dump_one_level()
+        except ValidationError as error:
+            # The cause is left out: it quotes what the caller sent.
+            raise refusal(self.name, model, error) from None
+
+
+def build_server(
+    gate: Gate,
+    identify: Identify,
+    *,
+    version: str = "",
+    powers: Powers | None = None,
+) -> MCPServer[Any]:
+    """Build an MCP server with all tools.
+
+    Args:
+        gate: The guarded path to Odoo.
+        identify: Tells whose request it is.
+        version: What the server says is its version.
+        powers: Tells what a principal may do; a tool that it may not use is not listed
+            to it. Every tool is listed if this is left out. Either way, the gate alone
+            decides what a call may do.
+    """
+    operations = {spec.function.__name__: spec.operation for spec in TOOLS}
+
+    async def exact(ctx: RequestContext, call_next: CallNext) -> HandlerResult:
+        """Answer an unknown tool as the protocol asks; list what the caller may use."""
+        if ctx.method == "tools/call":
+            name = (ctx.params or {}).get("name")
+            if isinstance(name, str) and name not in operations:
+                raise MCPError(INVALID_PARAMS, f"Unknown tool: {name[:64]!r}")
+        result = await call_next(ctx)
+        if ctx.method == "tools/list" and powers is not None:
+            may = powers(identify(ctx).principal)
+            listed = cast("dict[str, Any]", result)  # on the wire already
+            listed["tools"] = [
+                tool for tool in listed["tools"] if operations[tool["name"]] in may
+            ]
+        return result
+
+    return MCPServer(
+        "odooport",
+        title="Odooport",
+        version=version,
+        instructions=INSTRUCTIONS,
+        tools=[_OdooTool.of(spec, gate, identify) for spec in TOOLS],
+        log_level="WARNING",
+        subscriptions=False,
+        cache_hints={"tools/list": CacheHint(ttl_ms=60_000, scope="private")},
+        middleware=[exact],
+    )

@@ -1,0 +1,448 @@
+"""The tools: one annotated function each, and the table that lists them.
+
+A function gets ``Odoo`` for the caller of the request, and the arguments already
+checked; its docstring is what an agent reads. The argument ``context``, which every
+tool has, is spent before the function is called.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from mcp.types import ToolAnnotations
+from pydantic import Field
+from pydantic_core import to_jsonable_python
+
+from odooport import ModelSchema, Odoo, Operation
+from odooport.model import DEFAULT_LIMIT
+from odooport.schema import Field as OdooField
+from odooport.usecases import Identity
+from odooport_mcp.arguments import (
+    JSON_TEXT,
+    WHOLE,
+    DomainArgument,
+    Ids,
+    JsonList,
+    ModelName,
+    Query,
+    SameDomain,
+    Values,
+)
+from odooport_mcp.results import (
+    Created,
+    Deleted,
+    FieldEntry,
+    Groups,
+    MethodResult,
+    ModelDescription,
+    ModelEntry,
+    ModelList,
+    RecordCount,
+    RecordPage,
+    Records,
+    Updated,
+)
+
+_MODELS_LIMIT = 50
+_SELECTION_LIMIT = 15
+"""How many values of a selection a brief description lists: ``tz`` alone has 600."""
+
+
+async def whoami(odoo: Odoo) -> Identity:
+    """Say who you are: your role here, and your user, company and language in Odoo.
+
+    The role decides what you may do: a reader reads, an editor also creates and
+    updates, full also deletes and calls methods. Odoo's own access rights come on top.
+    """
+    return await odoo.whoami()
+
+
+async def find_models(
+    odoo: Odoo,
+    query: Annotated[
+        str | None,
+        Field(description="Part of the technical name or the label, such as invoice"),
+    ] = None,
+    limit: Annotated[
+        int, Field(ge=1, le=1000, description="Most models to list"), WHOLE
+    ] = _MODELS_LIMIT,
+) -> ModelList:
+    """Find the technical name of a kind of record.
+
+    For example the query "order" finds sale.order. Common ones: res.partner (contacts
+    and companies), crm.lead, sale.order, sale.order.line, account.move (invoices),
+    product.product, res.users.
+    """
+    found = await odoo.models(query)
+    entries = [ModelEntry(info.model, info.label) for info in found[:limit]]
+    return ModelList(entries, len(found), len(found) > len(entries))
+
+
+async def describe_model(
+    odoo: Odoo,
+    model: ModelName,
+    fields: Annotated[
+        list[str] | None,
+        JSON_TEXT,
+        Field(
+            description="Describe exactly these fields, with every detail; leave out "
+            "for a brief description of the most useful ones"
+        ),
+    ] = None,
+) -> ModelDescription:
+    """Learn which fields a model has, before you search by them or write them.
+
+    Without "fields": the most useful and all required fields briefly, and the names of
+    the others. With "fields": help text, all values of a selection, whether a field can
+    be searched, sorted and grouped.
+    """
+    schema = await odoo.fields(model)
+    if fields is not None:
+        schema.check(fields)
+        entries = [_detailed(schema.field(name)) for name in dict.fromkeys(fields)]
+        return ModelDescription(model, entries, [], len(schema.fields))
+    shown = _worth_showing(schema)
+    return ModelDescription(
+        model,
+        [_brief(schema.field(name)) for name in shown],
+        sorted(schema.fields.keys() - set(shown)),
+        len(schema.fields),
+    )
+
+
+async def search_records(
+    odoo: Odoo,
+    model: ModelName,
+    domain: DomainArgument = None,
+    q: Query = None,
+    fields: Annotated[
+        list[str] | None,
+        Field(description="Field names; leave out for a useful few"),
+        JSON_TEXT,
+    ] = None,
+    order: Annotated[
+        str | None,
+        Field(description='Such as "date_order desc, name"; by id unless given'),
+    ] = None,
+    limit: Annotated[
+        Annotated[int, Field(ge=1), WHOLE] | None,
+        Field(description="Most records to answer; 80 if left out"),
+    ] = None,
+    cursor: Annotated[
+        str | None,
+        Field(description="The cursor of the last answer, to get the next records"),
+    ] = None,
+    count: Annotated[
+        bool, Field(description="true also counts all records that the search finds")
+    ] = False,
+) -> RecordPage:
+    """Find records and read their fields.
+
+    Example: model "sale.order", domain [["state","=","sale"],["amount_total",">",900]],
+    fields ["name","partner_id","amount_total"], order "date_order desc", limit 20.
+
+    A many2one comes as {"id","name"}, one2many and many2many as lists of ids, datetimes
+    as ISO 8601 in UTC, empty as null. While "has_more" is true, send the same search
+    again with "cursor" added. Archived records come only with context
+    {"archived": true}.
+    """
+    page = await odoo.search_read(
+        model,
+        domain,
+        q=q,
+        fields=fields,
+        order=order,
+        limit=limit,
+        cursor=cursor,
+        count=count,
+    )
+    return RecordPage.of(page)
+
+
+async def read_records(
+    odoo: Odoo,
+    model: ModelName,
+    ids: Ids,
+    fields: Annotated[
+        list[str] | None,
+        JSON_TEXT,
+        Field(description="Field names; leave out for all stored fields"),
+    ] = None,
+) -> Records:
+    """Read records whose ids you know, in the order asked for.
+
+    If one of them does not exist, the whole call fails with record_missing. Name the
+    fields that you need: all of them are many.
+    """
+    return Records(await odoo.read(model, ids, fields=fields))
+
+
+async def count_records(
+    odoo: Odoo, model: ModelName, domain: SameDomain = None, q: Query = None
+) -> RecordCount:
+    """Count records without reading them."""
+    return RecordCount(await odoo.count(model, domain, q=q))
+
+
+async def aggregate_records(
+    odoo: Odoo,
+    model: ModelName,
+    domain: SameDomain = None,
+    groupby: Annotated[
+        list[str] | None,
+        JSON_TEXT,
+        Field(
+            description="Fields to group by, such as "
+            '["country_id","date_order:month"]; dates take hour, day, week, month, '
+            "quarter or year. Leave out for one total."
+        ),
+    ] = None,
+    aggregates: Annotated[
+        list[str] | None,
+        JSON_TEXT,
+        Field(
+            description='What to work out, such as ["__count","amount_total:sum"]; '
+            "functions are sum, avg, min, max, count, count_distinct"
+        ),
+    ] = None,
+    order: Annotated[
+        str | None,
+        Field(
+            description='By groups or aggregates named above: "amount_total:sum desc"'
+        ),
+    ] = None,
+    limit: Annotated[
+        int, Field(ge=1, le=500, description="Most groups to answer"), WHOLE
+    ] = DEFAULT_LIMIT,
+    offset: Annotated[
+        int, Field(ge=0, description="How many groups to skip"), WHOLE
+    ] = 0,
+) -> Groups:
+    """Count and sum up records in groups, without reading them.
+
+    Example: model "sale.order", groupby ["partner_id"], aggregates
+    ["__count","amount_total:sum"], order "amount_total:sum desc", limit 10. Sums mix
+    currencies: group by currency_id as well. A record counts once in each of its
+    many2many values.
+    """
+    rows = await odoo.aggregate(
+        model,
+        domain,
+        groupby=groupby or (),
+        aggregates=aggregates or ("__count",),
+        order=order,
+        limit=limit + 1,
+        offset=offset,
+    )
+    return Groups(rows[:limit], has_more=len(rows) > limit)
+
+
+async def create_records(
+    odoo: Odoo,
+    model: ModelName,
+    records: Annotated[
+        list[dict[str, Any]],
+        Field(
+            description="The values of each new record: field names with their values",
+            min_length=1,
+        ),
+        JSON_TEXT,
+    ],
+) -> Created:
+    """Create records, all or none.
+
+    Example: model "res.partner", records [{"name":"Azure","country_id":20}]. A many2one
+    takes an id, never a name; a datetime ISO 8601; one2many and many2many a list of
+    ids, or Odoo's commands such as [[0,0,{"name":"Line"}]]; null empties a field. On an
+    error nothing is created, unless it says otherwise.
+    """
+    return Created(await odoo.create(model, records))
+
+
+async def update_records(
+    odoo: Odoo,
+    model: ModelName,
+    ids: Ids,
+    values: Values,
+) -> Updated:
+    """Write the same values on each of the records, all or none.
+
+    Values are as for create_records: {"country_id": 20}, not {"country_id": "Belgium"}.
+    To archive records write {"active": false}.
+    """
+    await odoo.write(model, ids, values)
+    return Updated(list(dict.fromkeys(ids)))
+
+
+async def delete_records(odoo: Odoo, model: ModelName, ids: Ids) -> Deleted:
+    """Delete records for good, all or none.
+
+    Cannot be undone. Archiving (update_records with {"active": false}) is nearly always
+    what people mean. Takes ids only: search first and show what will go.
+    """
+    await odoo.unlink(model, ids)
+    return Deleted(list(dict.fromkeys(ids)))
+
+
+async def call_method(
+    odoo: Odoo,
+    model: ModelName,
+    method: Annotated[
+        str,
+        Field(description="A public method, such as action_confirm", min_length=1),
+    ],
+    ids: Annotated[
+        Annotated[list[Annotated[int, WHOLE]], Field(min_length=1)] | None,
+        JSON_TEXT,
+        Field(
+            description="The records to call it on; leave out for a method of the model"
+        ),
+    ] = None,
+    args: JsonList = None,
+    kwargs: Annotated[
+        dict[str, Any] | None,
+        JSON_TEXT,
+        Field(description="Keyword arguments, as Odoo takes them"),
+    ] = None,
+) -> MethodResult:
+    """Call a public method of Odoo, such as a button's.
+
+    Example: model "sale.order", method "action_confirm", ids [7]. A method may do
+    anything, also send e-mail. Values go in and come out as Odoo itself has them, so
+    read the records again afterwards. Creating, reading, updating and deleting have
+    their own tools.
+    """
+    answer = await odoo.call(model, method, ids, args=args or (), kwargs=kwargs)
+    # A method may answer anything that its wire can carry.
+    return MethodResult(to_jsonable_python(answer, bytes_mode="base64", fallback=str))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool, and what clients are told about it.
+
+    Attributes:
+        function: What it does.
+        title: What people call it.
+        operation: What it does to records; who may not do that is not shown the tool.
+        hints: What a client may assume. Nothing is left to the defaults.
+    """
+
+    function: Callable[..., Awaitable[Any]]
+    title: str
+    operation: Operation
+    hints: ToolAnnotations
+
+
+_READS = ToolAnnotations(
+    read_only_hint=True,
+    destructive_hint=False,
+    idempotent_hint=True,
+    open_world_hint=False,
+)
+
+
+def _writes(
+    *, destructive: bool, idempotent: bool, open_world: bool = False
+) -> ToolAnnotations:
+    return ToolAnnotations(
+        read_only_hint=False,
+        destructive_hint=destructive,
+        idempotent_hint=idempotent,
+        open_world_hint=open_world,
+    )
+
+
+TOOLS = (
+    ToolSpec(whoami, "Who am I", Operation.READ, _READS),
+    ToolSpec(find_models, "Find models", Operation.READ, _READS),
+    ToolSpec(describe_model, "Describe a model", Operation.READ, _READS),
+    ToolSpec(search_records, "Search records", Operation.READ, _READS),
+    ToolSpec(read_records, "Read records", Operation.READ, _READS),
+    ToolSpec(count_records, "Count records", Operation.READ, _READS),
+    ToolSpec(aggregate_records, "Aggregate records", Operation.READ, _READS),
+    ToolSpec(
+        create_records,
+        "Create records",
+        Operation.CREATE,
+        _writes(destructive=False, idempotent=False),
+    ),
+    ToolSpec(
+        update_records,
+        "Update records",
+        Operation.WRITE,
+        _writes(destructive=True, idempotent=True),
+    ),
+    ToolSpec(
+        delete_records,
+        "Delete records",
+        Operation.UNLINK,
+        _writes(destructive=True, idempotent=True),
+    ),
+    ToolSpec(
+        call_method,
+        "Call a method",
+        Operation.CALL,
+        _writes(destructive=True, idempotent=False, open_world=True),
+    ),
+)
+"""Every tool, in the order that clients see."""
+
+
+def _worth_showing(schema: ModelSchema) -> list[str]:
+    required = [
+        field.name
+        for field in schema.fields.values()
+        if field.required and field.stored and not field.readonly
+    ]
+    return list(dict.fromkeys([*schema.telling, *required]))
+
+
+def _brief(field: OdooField) -> FieldEntry:
+    entry = FieldEntry(name=field.name, type=field.type, label=field.label)
+    if field.required:
+        entry["required"] = True
+    if field.readonly:
+        entry["readonly"] = True
+    if field.relation is not None:
+        entry["relation"] = field.relation
+    if field.selection:
+        entry["selection"] = dict(field.selection[:_SELECTION_LIMIT])
+        if (more := len(field.selection) - _SELECTION_LIMIT) > 0:
+            entry["selection_more"] = more
+    return entry
+
+
+def _detailed(field: OdooField) -> FieldEntry:
+    entry = FieldEntry(
+        name=field.name,
+        type=field.type,
+        label=field.label,
+        required=field.required,
+        readonly=field.readonly,
+        stored=field.stored,
+        searchable=field.searchable,
+        sortable=field.sortable,
+        groupable=field.groupable,
+    )
+    if field.help is not None:
+        entry["help"] = field.help
+    if field.relation is not None:
+        entry["relation"] = field.relation
+    if field.inverse is not None:
+        entry["inverse"] = field.inverse
+    if field.selection:
+        entry["selection"] = dict(field.selection)
+    if field.digits is not None:
+        entry["digits"] = list(field.digits)
+    if field.size is not None:
+        entry["size"] = field.size
+    if field.currency_field is not None:
+        entry["currency_field"] = field.currency_field
+    if field.aggregator is not None:
+        entry["aggregator"] = field.aggregator
+    if field.company_dependent:
+        entry["company_dependent"] = True
+    if field.translated:
+        entry["translated"] = True
+    return entry

@@ -1,0 +1,21 @@
+"""The composition root of ``serve`` and ``demo``: REST and MCP on one port.
+
+Only these commands import it, since what it needs takes its time to load.
+"""
+
+from dependency_injector import providers
+
+from odooport_cli.serving import join
+from odooport_mcp_http.app import build_door
+from odooport_mcp_http.container import Container as McpContainer
+from odooport_rest.container import Container as RestContainer
+
+
+class Container(RestContainer):
+    """The REST service's container, with the MCP door beside its app."""
+
+    mcp_hosts = McpContainer.hosts
+    door = providers.Singleton(
+        build_door, RestContainer.gate, hosts=mcp_hosts, powers=RestContainer.powers
+    )
+    both = providers.Singleton(join, RestContainer.app, door)

@@ -1,0 +1,199 @@
+"""What is wrong between here and Odoo, step by step, and what to do about it."""
+
+import ipaddress
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from urllib.parse import urlsplit
+
+from odooport.errors import (
+    AuthenticationFailed,
+    GatewayProtocolError,
+    OdooportError,
+)
+from odooport.model import DEFAULT_INSTANCE, Credentials, ServerVersion
+from odooport.ports import OdooGateway
+from odooport.usecases import Odoo
+from odooport_runtime.container import Container
+from odooport_runtime.settings import Settings
+
+_SERIES = (18, 0)
+_OPERATIONS = ("read", "create", "write", "unlink")
+
+
+class Mark(Enum):
+    """How one step went."""
+
+    GOOD = "✓"
+    DOUBTFUL = "!"
+    BAD = "✗"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one step found.
+
+    Attributes:
+        mark: How it went.
+        text: What was found, and what to do about it.
+    """
+
+    mark: Mark
+    text: str
+
+
+async def examine(container: Container, now: datetime) -> AsyncIterator[Finding]:
+    """Answer the findings as they come; the first bad one is the last.
+
+    It logs in once: after five refused logins Odoo shuts out the whole address for a
+    minute (``res_users.py``, login cooldown).
+
+    Args:
+        container: What a service would be made of.
+        now: The time, in UTC.
+    """
+    try:
+        settings = container.settings()
+        credentials = container.credentials()[DEFAULT_INSTANCE]
+    except OdooportError as error:
+        yield Finding(Mark.BAD, f"Settings: {error.message}")
+        return
+    yield Finding(Mark.GOOD, f"Settings: complete, {_origin(settings)}")
+    if settings.transport == "memory":
+        yield Finding(Mark.DOUBTFUL, "Odoo: the demo company in memory, not a real one")
+    else:
+        yield _address(settings)
+    try:
+        gateway = container.gateway()
+        version = await gateway.version(DEFAULT_INSTANCE)
+    except GatewayProtocolError as error:
+        yield Finding(
+            Mark.BAD, f"Odoo: something answers, but no Odoo. {error.message}"
+        )
+        return
+    except OdooportError as error:
+        yield Finding(Mark.BAD, f"Connection: {error.message}")
+        return
+    encrypted = (settings.url or "").startswith("https:")
+    trusted = ", and its certificate is trusted" if encrypted else ""
+    yield Finding(Mark.GOOD, f"Connection: Odoo answers{trusted}")
+    yield _version(version)
+    if settings.transport == "auto":
+        yield await _wires(container)
+    async for finding in _login(gateway, credentials):
+        yield finding
+        if finding.mark is Mark.BAD:
+            return
+    yield _keys(container, now)
+
+
+def _origin(settings: Settings) -> str:
+    if not settings.sources:
+        return "from variables"
+    return f"from {' and '.join(settings.sources)}, and variables"
+
+
+def _address(settings: Settings) -> Finding:
+    parts = urlsplit(settings.url or "")
+    if parts.scheme == "https" or _is_loopback(parts.hostname or ""):
+        return Finding(Mark.GOOD, f"Address: {settings.url}")
+    return Finding(
+        Mark.DOUBTFUL,
+        f"Address: {settings.url} is not encrypted, so anybody on the way can read the "
+        "password and all data. Use https.",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _version(version: ServerVersion) -> Finding:
+    if version.series == _SERIES:
+        return Finding(Mark.GOOD, f"Version: Odoo {version.text}")
+    return Finding(
+        Mark.DOUBTFUL,
+        f"Version: this is Odoo {version.text}. Odooport is made for Odoo 18.0; with "
+        "another one, try what you need on a copy first.",
+    )
+
+
+async def _wires(container: Container) -> Finding:
+    """Say which way of speaking is used; asking for the version needs no login."""
+    try:
+        await container.jsonrpc().version(DEFAULT_INSTANCE)
+    except OdooportError:
+        return Finding(
+            Mark.DOUBTFUL,
+            "Transport: only XML-RPC works, which is slower on large answers. Let "
+            "/jsonrpc through in what stands in front of Odoo.",
+        )
+    return Finding(Mark.GOOD, "Transport: JSON-RPC")
+
+
+async def _login(
+    gateway: OdooGateway, credentials: Credentials
+) -> AsyncIterator[Finding]:
+    odoo = Odoo.connect(gateway, credentials)
+    try:
+        me = await odoo.whoami()
+    except AuthenticationFailed as error:
+        yield Finding(
+            Mark.BAD,
+            f"Login: {error.message} Correct it before you try again: after five "
+            "refusals Odoo shuts out this machine for a minute.",
+        )
+        return
+    except OdooportError as error:
+        yield Finding(Mark.BAD, f"Login to {credentials.database!r}: {error.message}")
+        return
+    company = "" if me.company is None else f", company {me.company.name!r}"
+    yield Finding(
+        Mark.GOOD,
+        f"Login: {me.login!r} in database {credentials.database!r} is {me.user!r} "
+        f"(user {me.uid}{company})",
+    )
+    try:
+        may = [operation for operation in _OPERATIONS if await _may(odoo, operation)]
+    except OdooportError as error:
+        yield Finding(Mark.BAD, f"Rights: {error.message}")
+        return
+    if "read" not in may:
+        yield Finding(
+            Mark.BAD,
+            "Rights: this user may not even read contacts. Make it an internal user "
+            "or give it the groups that it needs, in Odoo under Settings, Users.",
+        )
+    elif len(may) == 1:
+        yield Finding(
+            Mark.DOUBTFUL,
+            "Rights: this user may read contacts but not change them. That is fine "
+            "unless something is to be written.",
+        )
+    else:
+        yield Finding(Mark.GOOD, f"Rights: may {', '.join(may)} contacts")
+
+
+async def _may(odoo: Odoo, operation: str) -> bool:
+    # No ids: this asks for the right to the model as such.
+    answer = await odoo.call("res.partner", "has_access", args=([], operation))
+    return answer is True
+
+
+def _keys(container: Container, now: datetime) -> Finding:
+    try:
+        keys = container.key_store().list()
+    except OdooportError as error:
+        return Finding(Mark.BAD, f"API keys: {error.message}")
+    valid = [key for key in keys if key.revoked_at is None and not key.is_expired(now)]
+    if valid:
+        return Finding(Mark.GOOD, f"API keys: {len(valid)} valid")
+    return Finding(
+        Mark.DOUBTFUL,
+        "API keys: none is valid. The HTTP services need one: "
+        "'odooport keys create NAME --role reader'.",
+    )

@@ -1,0 +1,38 @@
+"""The composition root of the MCP service over stdio."""
+
+import secrets
+from collections.abc import Callable
+from importlib.metadata import version
+
+from dependency_injector import providers
+
+from odooport import Caller, Principal
+from odooport_mcp.server import Identify, build_server
+from odooport_runtime.container import LocalContainer
+
+DOOR = "mcp-stdio"
+"""What this door is called in every log and audit line."""
+
+
+def _identify(principal: Principal, new_id: Callable[[], str]) -> Identify:
+    """Answer what takes every request for the local user's."""
+    return lambda context: Caller(principal, door=DOOR, request_id=new_id())
+
+
+def _new_id() -> str:
+    return secrets.token_hex(8)
+
+
+class Container(LocalContainer):
+    """The container for a door without keys, with MCP on top. One for each process."""
+
+    identify = providers.Singleton(
+        _identify, LocalContainer.principal, providers.Object(_new_id)
+    )
+    server = providers.Singleton(
+        build_server,
+        LocalContainer.gate,
+        identify,
+        version=version("odooport-mcp-stdio"),
+        powers=LocalContainer.powers,
+    )

@@ -1,0 +1,208 @@
+"""The REST door as an app: everything that is served, put together."""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Collection
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse
+from starlette.staticfiles import StaticFiles
+
+from odooport import Gate, GatewayUnavailable, OdooportError
+from odooport.cache import FlightCache
+from odooport_rest.answers import (
+    PROBLEM_JSON,
+    ExactJson,
+    KindAnswer,
+    StatusAnswer,
+)
+from odooport_rest.envelope import Envelope
+from odooport_rest.problems import KINDS, ProblemDetails, add_handlers
+from odooport_rest.routes import v1
+
+MAX_BODY = 4 * 1024 * 1024
+"""The most bytes that a request's body may have."""
+
+_READY_SECONDS = 5.0
+"""How long an answer of /ready stands: it needs no key, so it must not be a way to
+make us hammer Odoo."""
+
+_DESCRIPTION = """\
+Odoo as plain JSON: `null` for empty, `{"id": 20, "name": "Belgium"}` for a many2one,
+lists of ids for one2many and many2many, ISO 8601 for dates and times.
+
+Every call needs an API key. Every error is a problem (RFC 9457) with a stable `code`;
+its `type` is an address of this service that says what it means. Unknown parameters are
+refused, and so is whatever is not what it should be: nothing is guessed.
+"""
+
+_DOCS_POLICY = (
+    "default-src 'none'; connect-src 'self'; img-src 'self' data:; "
+    "script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+"""What the docs page may load: only what comes from here."""
+
+
+class RestApp(FastAPI):
+    """A FastAPI app whose description says what really comes and goes."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Answer the OpenAPI description."""
+        if self.openapi_schema:
+            return self.openapi_schema
+        schema = super().openapi()
+        for operations in schema["paths"].values():
+            for operation in operations.values():
+                for parameter in operation.get("parameters", ()):
+                    _without_null(parameter["schema"])
+                for status, response in operation["responses"].items():
+                    if int(status) >= 400:
+                        content = response["content"]
+                        content[PROBLEM_JSON] = content.pop("application/json")
+        return schema
+
+
+def _without_null(schema: dict[str, Any]) -> None:
+    """Let a parameter be left out but not null, which no address can say."""
+    match schema.get("anyOf"):
+        case [one, {"type": "null"}]:
+            del schema["anyOf"]
+            schema.update(one)
+        case _:
+            pass
+
+
+def build_app(
+    gate: Gate,
+    *,
+    ready: Callable[[], Awaitable[object]],
+    hosts: Collection[str] | None = None,
+    new_id: Callable[[], str] = lambda: secrets.token_hex(8),
+    clock: Callable[[], float] = time.monotonic,
+    max_body: int = MAX_BODY,
+) -> FastAPI:
+    """Answer the REST API as an ASGI app.
+
+    It needs no lifespan, so it can be mounted beside other apps, at the root or under a
+    path. Whoever made the gateway closes it.
+
+    Args:
+        gate: The guarded path to Odoo.
+        ready: Asks Odoo for a sign of life that needs no login, and raises one of our
+            errors if there is none.
+        hosts: The host names that may be asked for; None for any.
+        new_id: Makes request ids.
+        clock: Answers the time in seconds; never goes back.
+        max_body: The most bytes that a body may have.
+    """
+    app = RestApp(
+        title="Odooport",
+        summary="Odoo over REST.",
+        description=_DESCRIPTION,
+        version=version("odooport-rest"),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+        # Spans would hold query strings, and these hold what people searched for.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.add_middleware(
+        Envelope, new_id=new_id, clock=clock, max_body=max_body, hosts=hosts
+    )
+    add_handlers(app)
+    app.include_router(v1(gate))
+    _add_service(app, ready, clock)
+    _add_docs(app)
+    return app
+
+
+def _add_service(
+    app: FastAPI, ready: Callable[[], Awaitable[object]], clock: Callable[[], float]
+) -> None:
+    """Add what is asked about the service itself; none of it needs a key."""
+    signs = FlightCache[str, OdooportError | bool](
+        size=1, seconds=_READY_SECONDS, clock=clock
+    )
+
+    async def sign() -> OdooportError | bool:
+        try:
+            await ready()
+        except OdooportError as error:
+            return error
+        return True
+
+    @app.get("/health", tags=["Service"], response_model=StatusAnswer)
+    async def health() -> Response:
+        """Answer that the service runs, whatever Odoo does."""
+        return ExactJson({"status": "ok"})
+
+    @app.get(
+        "/ready",
+        tags=["Service"],
+        response_model=StatusAnswer,
+        responses={503: {"model": ProblemDetails, "description": "Odoo does not."}},
+    )
+    async def readiness() -> Response:
+        """Answer whether Odoo answers; asked at most once in five seconds."""
+        if isinstance(await signs.get("ready", sign), OdooportError):
+            raise GatewayUnavailable("Odoo does not answer. Ask again in five seconds.")
+        return ExactJson({"status": "ready"})
+
+    @app.get(
+        "/problems/{code}",
+        tags=["Service"],
+        response_model=KindAnswer,
+        responses={
+            404: {"model": ProblemDetails, "description": "No such kind."},
+            422: {"model": ProblemDetails, "description": "Unused."},
+        },
+    )
+    async def problem(code: str) -> Response:
+        """Answer what a kind of problem means and what to do about it."""
+        kind = KINDS.get(code)
+        if kind is None:
+            raise HTTPException(404)
+        return ExactJson(
+            {
+                "type": f"/problems/{code}",
+                "code": code,
+                "title": kind.title,
+                "status": kind.status,
+                "detail": kind.explanation,
+            }
+        )
+
+
+def _add_docs(app: FastAPI) -> None:
+    """Add the docs page, whose parts all come from here."""
+    app.mount(
+        "/docs/assets",
+        StaticFiles(directory=str(files("fastapi_offline") / "static")),
+        name="docs-assets",
+    )
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> Response:
+        root = request.scope.get("root_path", "")
+        page = get_swagger_ui_html(
+            openapi_url=f"{root}{app.openapi_url}",
+            title=f"{app.title} API",
+            swagger_js_url=f"{root}/docs/assets/swagger-ui-bundle.js",
+            swagger_css_url=f"{root}/docs/assets/swagger-ui.css",
+            swagger_favicon_url=f"{root}/docs/assets/favicon.png",
+            # The page would send the description to a foreign host to check it.
+            swagger_ui_parameters={"validatorUrl": None},
+        )
+        page.headers["Content-Security-Policy"] = _DOCS_POLICY
+        return page
+
+    @app.get("/", include_in_schema=False)
+    async def root(request: Request) -> Response:
+        return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")

@@ -1,0 +1,303 @@
+"""What the routes take: parts of the path, query parameters and bodies.
+
+Text in an address is read strictly: ``1.0``, ``+5`` and ``yes`` are neither numbers nor
+booleans here. What is not known is refused.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+from fastapi import Body, Path
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from odooport import InvalidRequest, Problem
+
+_INT4 = 2**31 - 1
+"""The largest id that Odoo's database can hold."""
+
+_DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
+
+
+def _number(raw: object) -> object:
+    if isinstance(raw, str):
+        if not _DIGITS.fullmatch(raw):
+            raise PydanticCustomError("digits", "Give a whole number in digits")
+        return int(raw)
+    return raw
+
+
+def _flag(raw: object) -> object:
+    if isinstance(raw, str):
+        if raw not in ("true", "false"):
+            raise PydanticCustomError("flag", "Give true or false")
+        return raw == "true"
+    return raw
+
+
+Number = Annotated[int, BeforeValidator(_number)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Text = Annotated[str, Field(min_length=1)]
+
+type ModelName = Annotated[
+    str, Path(description="The model's technical name.", examples=["res.partner"])
+]
+type RecordId = Annotated[
+    Number, Path(description="The record's id.", ge=1, le=_INT4, examples=[7])
+]
+
+_DOMAIN = (
+    "Which records, as Odoo's search domain in JSON. Left out, it finds all that the "
+    "other parameters let through."
+)
+_Q = "Only records whose display name matches this text."
+_ORDER = "Such as `name desc, id`; by id unless given."
+_LIMIT = (
+    "The most records to answer. The role of the key has a cap of its own; the answer "
+    "says when that is less."
+)
+_CURSOR = "The `next_cursor` of the page before, to get the next one."
+_COUNT = "`exact` also counts all the records that the search finds."
+_GROUPBY = (
+    "The fields to group by; dates with a granularity, such as `date_order:month`. "
+    "None makes one group of all."
+)
+_AGGREGATES = "`__count`, or a field with a function, such as `amount_total:sum`."
+_GROUP_ORDER = "By groups or aggregates named above, such as `amount_total:sum desc`."
+
+
+class CallQuery(BaseModel):
+    """The parameters that every route takes: how Odoo shall look at the call."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    instance: Text = Field(
+        default="default", description="Which Odoo, where there are several."
+    )
+    company: Text | None = Field(
+        default=None,
+        description="The id of the company to work in; of several, with commas between "
+        "them, the first is the current one.",
+        examples=["1"],
+    )
+    lang: Text | None = Field(
+        default=None,
+        description="A language that is active in Odoo; English unless given.",
+        examples=["fr_FR"],
+    )
+    tz: Text | None = Field(
+        default=None,
+        description="An IANA time zone, which decides where days and months begin in "
+        "groups; UTC unless given.",
+        examples=["Europe/Brussels"],
+    )
+    archived: Flag = Field(
+        default=False, description="Whether archived records are found as well."
+    )
+
+    def companies(self) -> list[int] | None:
+        """Answer the ids of the companies, or None."""
+        if self.company is None:
+            return None
+        names = split(self.company, "company")
+        if not all(_DIGITS.fullmatch(name) for name in names):
+            raise InvalidRequest(
+                f"company: {self.company!r} is no id of a company.",
+                [Problem("?company", "Give an id, or several with commas.")],
+            )
+        return [int(name) for name in names]
+
+
+class FieldsQuery(CallQuery):
+    """With the fields to answer."""
+
+    fields: Text | None = Field(
+        default=None,
+        description="The fields to answer, with commas between them; a fitting choice "
+        "unless given.",
+        examples=["name,country_id"],
+    )
+
+    def field_names(self) -> list[str] | None:
+        """Answer the fields to read, or None for the ones that fit."""
+        return None if self.fields is None else split(self.fields, "fields")
+
+
+class ModelsQuery(CallQuery):
+    """The search for models."""
+
+    q: Text | None = Field(
+        default=None, description="Only models with this text in their name or label."
+    )
+
+
+class RecordsQuery(FieldsQuery):
+    """The search for records."""
+
+    domain: Text | None = Field(
+        default=None, description=_DOMAIN, examples=['[["is_company","=",true]]']
+    )
+    q: Text | None = Field(default=None, description=_Q)
+    order: Text | None = Field(default=None, description=_ORDER)
+    limit: Number = Field(default=80, ge=1, description=_LIMIT)
+    cursor: Text | None = Field(default=None, description=_CURSOR)
+    count: Literal["exact", "none"] = Field(default="none", description=_COUNT)
+
+    def search(self) -> "SearchBody":
+        """Answer the same search as the body of a POST."""
+        return SearchBody(
+            domain=self.domain,
+            q=self.q,
+            fields=self.field_names(),
+            order=self.order,
+            limit=self.limit,
+            cursor=self.cursor,
+            count=self.count,
+        )
+
+
+class GroupsQuery(CallQuery):
+    """Groups of records."""
+
+    domain: Text | None = Field(default=None, description=_DOMAIN)
+    groupby: Text | None = Field(
+        default=None,
+        description=f"{_GROUPBY} Several with commas between them.",
+        examples=["country_id"],
+    )
+    aggregates: Text = Field(
+        default="__count",
+        description=f"{_AGGREGATES} Several with commas between them.",
+        examples=["__count,amount_total:sum"],
+    )
+    order: Text | None = Field(default=None, description=_GROUP_ORDER)
+    limit: Number = Field(default=80, ge=1, description="The most groups to answer.")
+    offset: Number = Field(
+        default=0, ge=0, le=_INT4, description="How many groups to skip."
+    )
+
+    def groups(self) -> "GroupsBody":
+        """Answer the same question as the body of a POST."""
+        groupby = [] if self.groupby is None else split(self.groupby, "groupby")
+        return GroupsBody(
+            domain=self.domain,
+            groupby=groupby,
+            aggregates=split(self.aggregates, "aggregates"),
+            order=self.order,
+            limit=self.limit,
+            offset=self.offset,
+        )
+
+
+type _Domain = Annotated[Any, WithJsonSchema({"type": ["array", "string", "null"]})]
+"""``Domain.parse`` says better than a validator what is wrong with it."""
+
+
+class _StrictBody(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class SearchBody(_StrictBody):
+    """The search for records, as a body."""
+
+    domain: _Domain = Field(
+        default=None, description=_DOMAIN, examples=[[["is_company", "=", True]]]
+    )
+    q: Text | None = Field(default=None, description=_Q)
+    fields: list[str] | None = Field(
+        default=None,
+        description="The fields to answer; a fitting choice unless given.",
+        examples=[["name", "country_id"]],
+    )
+    order: Text | None = Field(default=None, description=_ORDER, examples=["name"])
+    limit: int = Field(default=80, ge=1, description=_LIMIT, examples=[10])
+    cursor: Text | None = Field(default=None, description=_CURSOR)
+    count: Literal["exact", "none"] = Field(default="none", description=_COUNT)
+
+
+class GroupsBody(_StrictBody):
+    """Groups of records, as a body."""
+
+    domain: _Domain = Field(default=None, description=_DOMAIN)
+    groupby: list[str] = Field(
+        default=[], description=_GROUPBY, examples=[["country_id"]]
+    )
+    aggregates: list[str] = Field(
+        default=["__count"],
+        description=_AGGREGATES,
+        examples=[["__count"]],
+        min_length=1,
+    )
+    order: Text | None = Field(default=None, description=_GROUP_ORDER)
+    limit: int = Field(default=80, ge=1, description="The most groups to answer.")
+    offset: int = Field(
+        default=0, ge=0, le=_INT4, description="How many groups to skip."
+    )
+
+
+class MethodBody(_StrictBody):
+    """The arguments of a method."""
+
+    ids: list[Annotated[int, Field(ge=1, le=_INT4)]] | None = Field(
+        default=None,
+        description="The records to call it on; leave it out for a method of the model "
+        "itself.",
+        examples=[[7]],
+        min_length=1,
+    )
+    args: list[Any] = Field(
+        default=[], description="Further positional arguments, as Odoo takes them."
+    )
+    kwargs: dict[str, Any] = Field(
+        default={}, description="Keyword arguments, as Odoo takes them."
+    )
+
+
+_VALUES = {
+    "type": "object",
+    "additionalProperties": True,
+    "description": "Field names with their values. A many2one takes an id or null; an "
+    "x2many a list of ids, which replaces what is there, or Odoo's commands; a "
+    "datetime takes ISO 8601.",
+}
+
+type Values = Annotated[
+    dict[str, Any],
+    Body(examples=[{"name": "Ada", "country_id": 20}]),
+    WithJsonSchema(_VALUES),
+]
+
+
+def _some_values(raw: object) -> object:
+    if isinstance(raw, dict) or (isinstance(raw, list) and raw):
+        return raw  # pyright: ignore[reportUnknownVariableType]  JSON, checked next
+    raise PydanticCustomError(
+        "values",
+        "Send the values of one record as an object, or those of several as a list of "
+        "objects",
+    )
+
+
+type SomeValues = Annotated[
+    dict[str, Any] | list[Any],
+    BeforeValidator(_some_values),
+    Body(examples=[{"name": "Ada"}, [{"name": "Ada"}, {"name": "Grace"}]]),
+    WithJsonSchema(
+        {"anyOf": [_VALUES, {"type": "array", "items": _VALUES, "minItems": 1}]}
+    ),
+]
+
+
+def split(text: str, name: str) -> list[str]:
+    """Split names with commas between them.
+
+    Raises:
+        InvalidRequest: There is nothing between two commas.
+    """
+    names = [part.strip() for part in text.split(",")]
+    if not all(names):
+        raise InvalidRequest(
+            f"{name}: there is nothing between two commas in {text!r}.",
+            [Problem(f"?{name}", "Give names with one comma between two of them.")],
+        )
+    return names

@@ -1,0 +1,441 @@
+"""The routes of the API: parse, call one use case, show what it answers."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
+from fastapi.security import HTTPBearer
+
+from odooport import (
+    DEFAULT_INSTANCE,
+    AnswerLost,
+    Caller,
+    Gate,
+    Identity,
+    InvalidRequest,
+    ModelSchema,
+    Odoo,
+    OdooportError,
+    Record,
+)
+from odooport_rest.answers import (
+    CreatedAnswer,
+    DefaultsAnswer,
+    ExactJson,
+    GroupsAnswer,
+    ModelAnswer,
+    ModelsAnswer,
+    RecordsAnswer,
+    ResultAnswer,
+    no_content,
+)
+from odooport_rest.envelope import guarded_by
+from odooport_rest.parameters import (
+    CallQuery,
+    FieldsQuery,
+    GroupsBody,
+    GroupsQuery,
+    MethodBody,
+    ModelName,
+    ModelsQuery,
+    RecordId,
+    RecordsQuery,
+    SearchBody,
+    SomeValues,
+    Values,
+)
+from odooport_rest.problems import ProblemDetails
+
+_logger = logging.getLogger(__name__)
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemDetails, "description": text}
+    for status, text in (
+        (400, "Odoo's business rules refused it."),
+        (401, "The API key is missing or not valid."),
+        (403, "The key's role, or Odoo's access rights, do not allow it."),
+        (404, "There is no such record."),
+        (409, "Somebody else is changing the same records."),
+        (413, "The body is too large."),
+        (422, "The request is wrong; nothing was sent to Odoo."),
+        (429, "Too many calls; see Retry-After."),
+        (500, "Odooport failed unexpectedly."),
+        (502, "Odoo failed, or its answer was lost or cannot be read."),
+        (503, "Odoo cannot be reached; nothing was done."),
+        (504, "A change was sent and no answer came: it may or may not be done."),
+    )
+}
+
+
+def v1(gate: Gate) -> APIRouter:
+    """Answer the routes of the API's first version.
+
+    Args:
+        gate: The guarded path to Odoo.
+    """
+    scheme = HTTPBearer(
+        scheme_name="ApiKey",
+        description="A key that `odooport keys create` made: `odp_...`.",
+        auto_error=False,  # the guard before each route answers
+    )
+    api = APIRouter(
+        prefix="/v1",
+        route_class=guarded_by(gate),
+        dependencies=[Security(scheme)],
+        responses=_ERRORS,
+    )
+
+    def odoo(caller: Caller, query: CallQuery) -> Odoo:
+        return Odoo(gate, caller, instance=query.instance).acting_as(
+            company=query.companies(),
+            lang=query.lang,
+            tz=query.tz,
+            active_test=False if query.archived else None,
+        )
+
+    @api.get("/me", tags=["Who and what"], summary="Who am I?", response_model=Identity)
+    async def me(who: _Who, query: Annotated[CallQuery, Query()]) -> Response:
+        """Answer who the key stands for, here and in Odoo, and Odoo's version."""
+        return ExactJson(asdict(await odoo(who, query).whoami()))
+
+    @api.get(
+        "/models",
+        tags=["Who and what"],
+        summary="Find models",
+        response_model=ModelsAnswer,
+    )
+    async def models(who: _Who, query: Annotated[ModelsQuery, Query()]) -> Response:
+        """Answer the models that the Odoo user behind the key can read."""
+        found = await odoo(who, query).models(query.q)
+        return ExactJson({"models": [asdict(info) for info in found]})
+
+    @api.get(
+        "/models/{model}",
+        tags=["Who and what"],
+        summary="Describe a model",
+        response_model=ModelAnswer,
+    )
+    async def describe(
+        model: ModelName, who: _Who, query: Annotated[CallQuery, Query()]
+    ) -> Response:
+        """Answer a model's fields: type, label, what is required, what it allows."""
+        return ExactJson(_described(await odoo(who, query).fields(model)))
+
+    @api.get(
+        "/models/{model}/defaults",
+        tags=["Who and what"],
+        summary="What a new record would hold",
+        response_model=DefaultsAnswer,
+    )
+    async def defaults(
+        model: ModelName, who: _Who, query: Annotated[FieldsQuery, Query()]
+    ) -> Response:
+        """Answer Odoo's default values for a new record."""
+        values = await odoo(who, query).default_get(model, query.field_names())
+        return ExactJson({"values": values})
+
+    async def page(model: str, caller: Odoo, search: SearchBody) -> Response:
+        found = await caller.search_read(
+            model,
+            search.domain,
+            q=search.q,
+            fields=search.fields,
+            order=search.order,
+            limit=search.limit,
+            cursor=search.cursor,
+            count=search.count == "exact",
+        )
+        return ExactJson(
+            {
+                "records": found.records,
+                "page": {
+                    "limit": found.limit,
+                    "capped": found.capped,
+                    "has_more": found.has_more,
+                    "next_cursor": found.cursor,
+                    "paging": found.paging,
+                    "total": found.total,
+                },
+            }
+        )
+
+    @api.get(
+        "/models/{model}/records",
+        tags=["Records"],
+        summary="Find records",
+        response_model=RecordsAnswer,
+    )
+    async def records(
+        model: ModelName, who: _Who, query: Annotated[RecordsQuery, Query()]
+    ) -> Response:
+        """Answer a page of the records that a search finds."""
+        return await page(model, odoo(who, query), query.search())
+
+    @api.post(
+        "/models/{model}/search",
+        tags=["Records"],
+        summary="Find records, with the search as a body",
+        response_model=RecordsAnswer,
+    )
+    async def search(
+        model: ModelName,
+        who: _Who,
+        query: Annotated[CallQuery, Query()],
+        body: SearchBody,
+    ) -> Response:
+        """Answer a page of the records that a search finds; it changes nothing."""
+        return await page(model, odoo(who, query), body)
+
+    @api.get(
+        "/models/{model}/records/{record_id}",
+        tags=["Records"],
+        summary="Read a record",
+        response_model=dict[str, Any],
+    )
+    async def read(
+        model: ModelName,
+        record_id: RecordId,
+        who: _Who,
+        query: Annotated[FieldsQuery, Query()],
+    ) -> Response:
+        """Answer one record."""
+        found = await odoo(who, query).read(
+            model, [record_id], fields=query.field_names()
+        )
+        return ExactJson(found[0])
+
+    async def read_back(
+        model: str, record_id: int, caller: Odoo, names: Sequence[str] | None
+    ) -> Record:
+        """Answer a record that was just written, or its id if it cannot be read.
+
+        The change is done: an error now would make the caller send it again.
+        """
+        try:
+            (record,) = await caller.read(model, [record_id], fields=names)
+        except OdooportError as error:
+            _logger.info("written, not read back", extra={"outcome": error.code})
+            return {"id": record_id}
+        return record
+
+    async def checked(model: str, caller: Odoo, names: Sequence[str] | None) -> None:
+        """Refuse unknown fields to answer before anything is written."""
+        if names is not None:
+            (await caller.fields(model)).check(names)
+
+    @api.post(
+        "/models/{model}/records",
+        tags=["Records"],
+        summary="Create one record, or many",
+        status_code=201,
+        response_model=dict[str, Any] | CreatedAnswer,
+    )
+    async def create(
+        model: ModelName,
+        request: Request,
+        who: _Who,
+        query: Annotated[FieldsQuery, Query()],
+        body: SomeValues,
+    ) -> Response:
+        """Create one record from an object of values, or many from a list of those.
+
+        For one, the answer is the record, and `Location` says where it is; only its
+        `id` if the key may not read it. For many, which are all created or none, it is
+        their `ids`.
+        """
+        caller, names = odoo(who, query), query.field_names()
+        if isinstance(body, list):
+            if names is not None:
+                raise InvalidRequest(
+                    "fields: the answer to a list of values holds only ids; leave "
+                    "fields out."
+                )
+            return ExactJson({"ids": await caller.create(model, body)}, 201)
+        await checked(model, caller, names)
+        (record_id,) = await caller.create(model, body)
+        record = await read_back(model, record_id, caller, names)
+        return ExactJson(record, 201, _location(request, model, record_id, query))
+
+    @api.patch(
+        "/models/{model}/records/{record_id}",
+        tags=["Records"],
+        summary="Change a record",
+        response_model=dict[str, Any],
+    )
+    async def update(
+        model: ModelName,
+        record_id: RecordId,
+        who: _Who,
+        query: Annotated[FieldsQuery, Query()],
+        body: Values,
+    ) -> Response:
+        """Change the fields that are given, and answer the record.
+
+        Only its `id` is answered if the key may not read it afterwards.
+        """
+        caller, names = odoo(who, query), query.field_names()
+        await checked(model, caller, names)
+        await caller.write(model, [record_id], body)
+        return ExactJson(await read_back(model, record_id, caller, names))
+
+    @api.delete(
+        "/models/{model}/records/{record_id}",
+        tags=["Records"],
+        summary="Delete a record",
+        status_code=204,
+    )
+    async def delete(
+        model: ModelName,
+        record_id: RecordId,
+        who: _Who,
+        query: Annotated[CallQuery, Query()],
+    ) -> Response:
+        """Delete a record for good. To archive it, change `active` to false."""
+        await odoo(who, query).unlink(model, [record_id])
+        return no_content()
+
+    @api.post(
+        "/models/{model}/records/{record_id}/copy",
+        tags=["Records"],
+        summary="Copy a record",
+        status_code=201,
+        response_model=dict[str, Any],
+    )
+    async def copy(
+        model: ModelName,
+        record_id: RecordId,
+        request: Request,
+        who: _Who,
+        query: Annotated[FieldsQuery, Query()],
+        body: Values,
+    ) -> Response:
+        """Copy a record; the body says what shall differ, `{}` for nothing."""
+        caller, names = odoo(who, query), query.field_names()
+        await checked(model, caller, names)
+        made = await caller.copy(model, record_id, values=body)
+        record = await read_back(model, made, caller, names)
+        return ExactJson(record, 201, _location(request, model, made, query))
+
+    async def groups(
+        model: str, who: Caller, query: CallQuery, wanted: GroupsBody
+    ) -> Response:
+        # One group more than wanted tells whether there are more; the role's cap
+        # counts that one too.
+        most = max(1, who.principal.max_rows - 1)
+        size = min(wanted.limit, most)
+        found = await odoo(who, query).aggregate(
+            model,
+            wanted.domain,
+            groupby=wanted.groupby,
+            aggregates=wanted.aggregates,
+            order=wanted.order,
+            limit=size + 1,
+            offset=wanted.offset,
+        )
+        has_more = len(found) > size
+        return ExactJson(
+            {
+                "groups": found[:size],
+                "page": {
+                    "limit": size,
+                    "capped": wanted.limit > most,
+                    "has_more": has_more,
+                    "next_offset": wanted.offset + size if has_more else None,
+                },
+            }
+        )
+
+    @api.get(
+        "/models/{model}/aggregate",
+        tags=["Records"],
+        summary="Group records and add them up",
+        response_model=GroupsAnswer,
+    )
+    async def aggregate(
+        model: ModelName, who: _Who, query: Annotated[GroupsQuery, Query()]
+    ) -> Response:
+        """Answer groups of records with counts, sums and the like."""
+        return await groups(model, who, query, query.groups())
+
+    @api.post(
+        "/models/{model}/aggregate",
+        tags=["Records"],
+        summary="Group records, with the question as a body",
+        response_model=GroupsAnswer,
+    )
+    async def aggregate_body(
+        model: ModelName,
+        who: _Who,
+        query: Annotated[CallQuery, Query()],
+        body: GroupsBody,
+    ) -> Response:
+        """Answer groups of records with counts, sums and the like."""
+        return await groups(model, who, query, body)
+
+    @api.post(
+        "/models/{model}/methods/{method}",
+        tags=["Methods"],
+        summary="Call a public method",
+        response_model=ResultAnswer,
+    )
+    async def call(
+        model: ModelName,
+        method: Annotated[
+            str, Path(description="A public method.", examples=["action_confirm"])
+        ],
+        who: _Who,
+        query: Annotated[CallQuery, Query()],
+        body: MethodBody,
+    ) -> Response:
+        """Call a method such as a button's, and answer what it returned."""
+        result = await odoo(who, query).call(
+            model, method, body.ids, args=body.args, kwargs=body.kwargs
+        )
+        try:
+            return ExactJson({"result": result})
+        except (TypeError, ValueError) as exc:
+            raise AnswerLost(
+                f"{method!r} ran, but what it returned cannot be shown as JSON. Do not "
+                "call it again for that; read the records."
+            ) from exc
+
+    return api
+
+
+def _caller(request: Request) -> Caller:
+    """Answer who asks; the guard before the route has found out."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+type _Who = Annotated[Caller, Depends(_caller)]
+
+
+def _described(schema: ModelSchema) -> dict[str, Any]:
+    """Show a schema; what a field does not have is left out, what is false is not."""
+    fields: dict[str, Any] = {}
+    for name, field in schema.fields.items():
+        shown = {
+            key: value
+            for key, value in asdict(field).items()
+            if key != "name" and value is not None
+        }
+        shown["selection"] = dict(field.selection)
+        if not field.selection:
+            del shown["selection"]
+        fields[name] = shown
+    return {"model": schema.model, "fields": fields}
+
+
+def _location(
+    request: Request, model: str, record_id: int, query: CallQuery
+) -> dict[str, str]:
+    place = (
+        f"{request.scope.get('root_path', '')}/v1/models/{model}/records/{record_id}"
+    )
+    if query.instance != DEFAULT_INSTANCE:
+        place += f"?instance={quote(query.instance, safe='')}"
+    return {"Location": place}

@@ -1,0 +1,170 @@
+"""The gateways that the contract is held against, and what speaks to them.
+
+``memory`` is the Odoo in memory itself. ``xmlrpc`` and ``jsonrpc`` reach one like it
+over a real socket. With ``--odoo-url`` both wires also run against a real Odoo 18.
+"""
+
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from odooport.errors import GatewayError
+from odooport.model import Call, Context, Credentials, Session
+from odooport.ports import OdooGateway
+from odooport_adapters.http import OdooHttp
+from odooport_adapters.jsonrpc import JsonRpcGateway
+from odooport_adapters.memory import MemoryGateway
+from odooport_adapters.wire_server import wire_app
+from odooport_adapters.xmlrpc import XmlRpcGateway
+
+WIRES = {"xmlrpc": XmlRpcGateway, "jsonrpc": JsonRpcGateway}
+
+
+class Switchboard:
+    """An application that hands every request to the one that is plugged in."""
+
+    def __init__(self) -> None:
+        self.app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.app is not None
+        await self.app(scope, receive, send)
+
+
+@dataclass(frozen=True)
+class Server:
+    """An HTTP server in a thread of its own."""
+
+    address: str
+    board: Switchboard
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """One server for all tests; each plugs in an application of its own."""
+    board = Switchboard()
+    # the socket listens before the thread runs, so nobody has to wait for it
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = uvicorn.Config(
+            board, log_config=None, lifespan="off", timeout_graceful_shutdown=1
+        )
+        running = uvicorn.Server(config)
+        thread = threading.Thread(target=running.run, args=([listening],))
+        thread.start()
+        host, port = listening.getsockname()
+        yield Server(f"http://{host}:{port}", board)
+        running.should_exit = True
+        thread.join()
+
+
+@dataclass
+class User:
+    """One user's login, with which to call."""
+
+    gateway: OdooGateway
+    credentials: Credentials
+    session: Session
+    made: list[tuple[str, int]] = field(default_factory=list)
+
+    async def call(
+        self,
+        model: str,
+        method: str,
+        *args: Any,
+        context: Context = Context(),
+        **kwargs: Any,
+    ) -> Any:
+        """Run a method."""
+        call = Call(model, method, args, kwargs, context)
+        return await self.gateway.execute(self.session, call)
+
+    async def make(self, model: str, **values: Any) -> int:
+        """Create a record that goes away with the test."""
+        record_id = await self.call(model, "create", values)
+        self.made.append((model, record_id))
+        return record_id
+
+    async def value(self, model: str, record_id: int, name: str) -> Any:
+        """Answer one field of one record."""
+        records = await self.call(model, "read", [record_id], [name])
+        return records[0][name]
+
+
+@dataclass(frozen=True)
+class Odoo:
+    """An Odoo to hold against the contract.
+
+    Attributes:
+        kind: ``memory``, ``xmlrpc``, ``jsonrpc``, or one of these with ``-live``.
+        gateway: The way to it.
+        admin: Somebody who may do everything.
+        demo: A salesman.
+        database: The database's name.
+        mark: Letters that no other record of it has.
+    """
+
+    kind: str
+    gateway: OdooGateway
+    admin: User
+    demo: User
+    database: str
+    mark: str
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each case on every kind of Odoo that there is."""
+    if "odoo" in metafunc.fixturenames:
+        kinds = ["memory", *WIRES]
+        if metafunc.config.getoption("--odoo-url"):
+            kinds += [f"{wire}-live" for wire in WIRES]
+        metafunc.parametrize("odoo", kinds, indirect=True)
+
+
+@pytest.fixture
+async def odoo(
+    request: pytest.FixtureRequest, demo_gateway: MemoryGateway, server: Server
+) -> AsyncIterator[Odoo]:
+    """An Odoo 18 with demo data, over each gateway."""
+    kind: str = request.param
+    if kind == "memory":
+        yield await _logged_in(kind, demo_gateway, "demo")
+        return
+    address, database = server.address, "demo"
+    if kind.endswith("-live"):
+        address = request.config.getoption("--odoo-url")
+        database = request.config.getoption("--odoo-database")
+    else:
+        server.board.app = wire_app(demo_gateway)
+    async with OdooHttp(address) as http:
+        opened = await _logged_in(kind, WIRES[kind.partition("-")[0]](http), database)
+        yield opened
+        if kind.endswith("-live"):
+            await _tidy(opened)
+
+
+async def _logged_in(kind: str, gateway: OdooGateway, database: str) -> Odoo:
+    users: list[User] = []
+    for name in ("admin", "demo"):
+        credentials = Credentials(database, name, name)
+        session = await gateway.authenticate(credentials)
+        users.append(User(gateway, credentials, session))
+    admin, demo = users
+    return Odoo(kind, gateway, admin, demo, database, f"zz{uuid4().hex[:10]}")
+
+
+async def _tidy(odoo: Odoo) -> None:
+    """Delete what a case left on a real Odoo, the newest first."""
+    for model, record_id in reversed(odoo.admin.made + odoo.demo.made):
+        try:
+            if model == "sale.order":
+                await odoo.admin.call(model, "write", [record_id], {"state": "cancel"})
+            await odoo.admin.call(model, "unlink", [record_id])
+        except GatewayError:
+            continue

@@ -1,0 +1,286 @@
+"""The guarded path: what is refused never reaches Odoo, and sessions are looked after."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from odooport import (
+    AuditEvent,
+    AuthenticationFailed,
+    Call,
+    Caller,
+    Credentials,
+    Decision,
+    Gate,
+    GatewayUnavailable,
+    Odoo,
+    OdooDecides,
+    PermissionDenied,
+    Principal,
+    Quota,
+    RateLimited,
+    RecordMissing,
+    Refusal,
+    Unaudited,
+    Unlimited,
+)
+from odooport_adapters import MemoryGateway
+from tests.usecases.conftest import ADMIN, DEMO, CountingGateway
+
+COUNT = Call("res.partner", "search_count", ([],))
+CREATE = Call("res.partner", "create", ([{"name": "x"}],))
+
+
+def caller(credentials: Credentials = ADMIN, subject: str = "k1") -> Caller:
+    principal = Principal(subject, subject, "full", {"default": credentials})
+    return Caller(principal, door="rest", request_id="r1", address="127.0.0.1")
+
+
+class Denies(OdooDecides):
+    """Denies every call."""
+
+    async def authorize(self, principal: Principal, call: Call) -> Decision:
+        return Decision(False, "Not for you.", "never", call)
+
+
+class Exhausted(Unlimited):
+    """Has nothing left."""
+
+    async def take(self, key: str, cost: int = 1) -> Quota:
+        return Quota(False, limit=5, remaining=0, reset_after=60.0, retry_after=7.5)
+
+
+class Remembers(Unaudited):
+    """Keeps every event, and whether Odoo had been asked by then."""
+
+    def __init__(self, gateway: CountingGateway, *, works: bool = True) -> None:
+        self.gateway = gateway
+        self.works = works
+        self.events: list[tuple[AuditEvent, int]] = []
+
+    async def record(self, event: AuditEvent) -> bool:
+        self.events.append((event, len(self.gateway.calls)))
+        return self.works
+
+    @property
+    def outcomes(self) -> list[str]:
+        return [event.outcome for event, _ in self.events]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def audit(gateway: CountingGateway) -> Remembers:
+    return Remembers(gateway)
+
+
+def gate_over(
+    gateway: CountingGateway,
+    audit: Remembers,
+    *,
+    policy: OdooDecides | None = None,
+    limiter: Unlimited | None = None,
+    clock: Callable[[], float] = Clock(),
+) -> Gate:
+    return Gate(
+        gateway, policy or OdooDecides(), limiter or Unlimited(), audit, clock=clock
+    )
+
+
+async def test_a_denied_call_never_reaches_odoo(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    gate = gate_over(gateway, audit, policy=Denies())
+    with pytest.raises(PermissionDenied, match="Not for you"):
+        await gate.run(caller(), COUNT)
+    assert (gateway.calls, gateway.logins) == ([], 0)
+    assert audit.outcomes == ["permission_denied"]
+
+
+async def test_a_denied_model_does_not_show_its_fields(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    gate = gate_over(gateway, audit, policy=Denies())
+    with pytest.raises(PermissionDenied):
+        await gate.schema(caller(), "res.partner", instance="default")
+    assert gateway.calls == []
+    assert audit.outcomes == ["permission_denied"]
+
+
+async def test_a_call_over_budget_never_reaches_odoo(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    gate = gate_over(gateway, audit, limiter=Exhausted())
+    with pytest.raises(RateLimited, match="7.5 seconds") as caught:
+        await gate.run(caller(), COUNT)
+    assert caught.value.retry_after == 7.5
+    assert gateway.calls == []
+    assert audit.outcomes == ["rate_limited"]
+
+
+async def test_a_write_is_in_the_audit_before_it_is_sent(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    await gate_over(gateway, audit).run(caller(), CREATE)
+    assert [(event.outcome, sent) for event, sent in audit.events] == [
+        ("begun", 0),
+        ("ok", 1),
+    ]
+    event, _ = audit.events[1]
+    assert (event.fields, event.ids) == (("name",), ())
+    assert event.milliseconds is not None
+
+
+async def test_a_write_that_cannot_be_audited_is_not_sent(
+    gateway: CountingGateway,
+) -> None:
+    audit = Remembers(gateway, works=False)
+    with pytest.raises(GatewayUnavailable, match="nothing was sent"):
+        await gate_over(gateway, audit).run(caller(), CREATE)
+    assert gateway.calls == []
+
+
+async def test_an_error_is_in_the_audit_by_its_code(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    gone = Call("res.partner", "unlink", ([999_999],))
+    with pytest.raises(RecordMissing):
+        await gate_over(gateway, audit).run(caller(), gone)
+    assert audit.outcomes == ["begun", "record_missing"]
+    assert audit.events[1][0].ids == (999_999,)
+
+
+async def test_a_caller_who_goes_away_is_in_the_audit(
+    memory: MemoryGateway, gateway: CountingGateway, audit: Remembers
+) -> None:
+    reached = asyncio.Event()
+
+    async def wait(*_: Any) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    memory.on("res.partner", "wait", wait)
+    call = Call("res.partner", "wait", ([1],))
+    running = asyncio.create_task(gate_over(gateway, audit).run(caller(), call))
+    await reached.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert audit.outcomes == ["begun", "cancelled"]
+
+
+async def test_one_login_serves_every_call(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    gate = gate_over(gateway, audit)
+    await asyncio.gather(*(gate.run(caller(), COUNT) for _ in range(20)))
+    assert gateway.logins == 1
+
+
+async def test_two_callers_never_share_a_session(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    gate = gate_over(gateway, audit)
+    admin, demo = Odoo(gate, caller(ADMIN, "a")), Odoo(gate, caller(DEMO, "b"))
+    asked = [admin.whoami(), demo.whoami()] * 10
+    logins = [identity.login for identity in await asyncio.gather(*asked)]
+    assert logins == ["admin", "demo"] * 10
+    assert gateway.logins == 2
+
+
+async def test_a_read_logs_in_anew_once_when_the_session_is_gone(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    gate = gate_over(gateway, audit)
+    await gate.run(caller(), COUNT)
+    gateway.stale = 1
+    assert await gate.run(caller(), COUNT) > 0
+    assert gateway.logins == 2
+
+
+async def test_a_write_is_not_repeated_when_the_session_is_gone(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    gate = gate_over(gateway, audit)
+    await gate.run(caller(), COUNT)
+    gateway.stale = 1
+    with pytest.raises(AuthenticationFailed):
+        await gate.run(caller(), CREATE)
+    assert gateway.methods.count("create") == 1
+    assert await gate.run(caller(), CREATE)
+    assert gateway.logins == 2
+
+
+async def test_a_session_that_stays_refused_stops_after_one_new_login(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    gate = gate_over(gateway, audit)
+    gateway.stale = 100
+    with pytest.raises(AuthenticationFailed):
+        await gate.run(caller(), COUNT)
+    assert gateway.logins == 2
+    assert gateway.methods == ["search_count"] * 2
+
+
+async def test_a_refused_login_is_not_tried_again_for_a_minute(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    clock = Clock()
+    gate = gate_over(gateway, audit, clock=clock)
+    wrong = caller(Credentials("demo", "admin", "wrong"))
+    for _ in range(10):
+        with pytest.raises(AuthenticationFailed):
+            await gate.run(wrong, COUNT)
+    assert gateway.logins == 1
+    assert await gate.run(caller(), COUNT) > 0
+    clock.now = 60.0
+    with pytest.raises(AuthenticationFailed):
+        await gate.run(wrong, COUNT)
+    assert gateway.logins == 3
+
+
+async def test_an_instance_without_a_login_is_refused(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    elsewhere = Call("res.partner", "search_count", ([],), instance="other")
+    with pytest.raises(AuthenticationFailed, match="'other'"):
+        await gate_over(gateway, audit).run(caller(), elsewhere)
+    assert gateway.calls == []
+
+
+async def test_a_token_that_the_policy_refuses_lets_nobody_in(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    with pytest.raises(AuthenticationFailed, match="takes no keys"):
+        await gate_over(gateway, audit).authenticate("odp_x_y", None)
+
+
+async def test_one_question_for_fields_serves_all_who_ask(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    odoo = Odoo(gate_over(gateway, audit), caller())
+    await asyncio.gather(*(odoo.count("res.partner") for _ in range(10)))
+    asked = [call.method for call in gateway.calls]
+    assert asked.count("fields_get") == 1
+
+
+async def test_fields_are_kept_for_each_user(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    gate = gate_over(gateway, audit)
+    admin = await Odoo(gate, caller(ADMIN)).fields("res.users")
+    demo = await Odoo(gate, caller(DEMO)).fields("res.users")
+    assert admin is not demo
+    assert await Odoo(gate, caller(ADMIN)).fields("res.users") is admin
+
+
+async def test_refusals_are_values() -> None:
+    answer = await OdooDecides().authenticate("token", None)
+    assert isinstance(answer, Refusal)
