@@ -30,7 +30,7 @@ ERRORS = {
     "054-fault-unknown-field-write": errors.OdooFailed,
     "055-fault-malformed-domain": errors.OdooFailed,
     "056-fault-bad-operator": errors.OdooFailed,
-    "057-fault-unknown-method": errors.OdooFailed,
+    "057-fault-unknown-method": errors.InvalidRequest,
     "058-fault-private-method": errors.OdooAccessError,
     "059-fault-missing-argument": errors.OdooFailed,
     "060-fault-bad-selection": errors.OdooFailed,

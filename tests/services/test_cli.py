@@ -83,7 +83,7 @@ def odooport(
 def test_a_new_key_is_the_only_thing_on_stdout_and_opens_the_store(
     odooport, tmp_path: Path
 ):
-    made = odooport("keys create 'web shop' --role editor --expires 90d")
+    made = odooport("keys create 'web shop' --role editor")
 
     assert made.status == 0
     store = KeyStore(tmp_path / "state" / "keys.db")

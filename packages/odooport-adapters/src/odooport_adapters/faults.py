@@ -15,6 +15,7 @@ from odooport.errors import (
     AnswerLost,
     AuthenticationFailed,
     Conflict,
+    InvalidRequest,
     OdooAccessError,
     OdooFailed,
     OdooportError,
@@ -153,6 +154,12 @@ def _raised(text: str) -> str:
     return ""
 
 
+def _raised_in(text: str) -> str:
+    """Answer the name of the function that a traceback ends in."""
+    names = [frame["name"] for frame in _FRAME.finditer(text)]
+    return names[-1] if names else ""
+
+
 def _crash(kind: str, message: str, debug: str, asker: Asker) -> OdooportError:
     if kind in _CONCURRENT:
         return Conflict(
@@ -163,6 +170,11 @@ def _crash(kind: str, message: str, debug: str, asker: Asker) -> OdooportError:
         return AuthenticationFailed(
             f"Odoo's server has no database {asker.database!r} that it can open; "
             "check the name."
+        )
+    if kind.endswith("AttributeError") and _raised_in(debug) == "get_public_method":
+        return InvalidRequest(
+            f"{message.strip()}. Check its name, and that the app that has it is "
+            "installed."
         )
     return OdooFailed(
         "Odoo failed on this call and rolled it back; its own log has the cause. "

@@ -18,6 +18,7 @@ from odooport.errors import (
     Problem,
 )
 from odooport.model import Call, Credentials, Operation, ServerVersion, Session
+from odooport.schema import RAW_BYTES
 from odooport.signatures import operation_of, touches
 
 INT4_MAX = 2**31 - 1
@@ -25,9 +26,6 @@ INT4_MAX = 2**31 - 1
 
 _DEPTH = 100
 """How deep arguments may be nested; real ones stay below ten."""
-
-_BYTES_ALIKE = frozenset({"ir.attachment", "product.document", "quotation.document"})
-"""The models with a ``raw`` field, whose bytes break Odoo's answer on both wires."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +127,7 @@ def read_login(answer: Any, credentials: Credentials) -> Session:
 
 
 def _refuse_raw(call: Call) -> None:
-    if call.model in _BYTES_ALIKE and call.method in ("read", "search_read"):
+    if call.model in RAW_BYTES and call.method in ("read", "search_read"):
         fields = touches(call).fields
         if not fields or "raw" in fields:
             raise InvalidRequest(

@@ -8,7 +8,7 @@ every call with the same credentials.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -114,7 +114,7 @@ class Gate:
             return await self._guarded(event)
 
     @asynccontextmanager
-    async def _traced(self, event: AuditEvent) -> AsyncIterator[None]:
+    async def _traced(self, event: AuditEvent) -> AsyncGenerator[None]:
         """Keep in the audit and in the log how a call ended."""
         began = self._clock()
         outcome, reason = "internal", None

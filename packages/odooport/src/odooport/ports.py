@@ -52,7 +52,8 @@ class OdooGateway(Protocol):
 
         Raises:
             AuthenticationFailed: The session is not valid any more; nothing was done.
-            InvalidRequest: The wire cannot carry a value; nothing was sent.
+            InvalidRequest: The wire cannot carry a value, or the model has no such
+                method; nothing was done.
             GatewayError: See the error tree. After ``OutcomeUnknown`` the call may
                 have been executed; after every other error but ``AnswerLost`` it
                 has not.

@@ -44,7 +44,7 @@ from odooport.model import (
 )
 from odooport.ports import OdooGateway
 from odooport.scalars import is_mapping
-from odooport.schema import Field, ModelSchema
+from odooport.schema import RAW_BYTES, Field, ModelSchema
 from odooport.values import group_out, groups_in, many_in, record_out, values_in
 
 MAX_IDS = 1_000
@@ -944,6 +944,9 @@ def _field_names(schema: ModelSchema, names: Sequence[str] | None) -> list[str]:
             problems.append(Problem(f"/{index}", text))
         elif name not in schema.fields:
             problems.append(Problem(f"/{index}", schema.unknown(name)))
+        elif name == "raw" and schema.model in RAW_BYTES:
+            text = "Odoo cannot send 'raw': read 'datas', the same content as base64."
+            problems.append(Problem(f"/{index}", text))
     if problems:
         text = " ".join(problem.message for problem in problems)
         raise InvalidRequest(f"fields: {text}", problems)

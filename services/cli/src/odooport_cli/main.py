@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from odooport_runtime.container import Container as RuntimeContainer
 
 _NEVER = "never"
+_DEFAULT_EXPIRY = "90d"
 _EXPIRES = re.compile(r"([1-9]\d{0,4})([hdwy])")
 _HOURS = {"h": 1, "d": 24, "w": 24 * 7, "y": 24 * 365}
 
@@ -190,7 +191,7 @@ def create_key(
     expires: Annotated[
         str,
         typer.Option(help="When it stops: a time such as 12h, 90d, 4w, 1y, or never."),
-    ] = _NEVER,
+    ] = _DEFAULT_EXPIRY,
 ) -> None:
     """Make an API key and show it, this once."""
     until = _expiry(expires, datetime.now(UTC))
