@@ -61,7 +61,7 @@ def main(address: str, key: str) -> None:
         print(f"{problem['status']} {problem['code']}: {problem['detail']}")
 
         removed = http.delete(place)
-        if removed.status_code == httpx2.codes.FORBIDDEN:
+        if removed.status_code == 403:
             # A key with the role editor may not delete; archiving is enough.
             http.patch(place, json={"active": False}).raise_for_status()
             print("archived")

@@ -87,12 +87,11 @@ def mcp(client: Client) -> Ask:
 
 def serve(stack: AsyncExitStack, environment: dict[str, str]) -> str:
     """Start REST and MCP over memory, and answer their address."""
-    log = stack.enter_context(tempfile.TemporaryFile("w+"))
     process = subprocess.Popen(
         [str(BIN / "odooport"), "serve", "--port", "0"],
         env=environment,
         stderr=subprocess.PIPE,
-        stdout=log,
+        stdout=subprocess.DEVNULL,
         text=True,
     )
 

@@ -7,6 +7,7 @@ over a real socket. With ``--odoo-url`` both wires also run against a real Odoo 
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -165,6 +166,12 @@ async def _tidy(odoo: Odoo) -> None:
         try:
             if model == "sale.order":
                 await odoo.admin.call(model, "write", [record_id], {"state": "cancel"})
+            contact = model == "res.users" and await odoo.admin.value(
+                model, record_id, "partner_id"
+            )
             await odoo.admin.call(model, "unlink", [record_id])
-        except GatewayError:
-            continue
+            if contact:
+                await odoo.admin.call("res.partner", "unlink", contact[:1])
+        except GatewayError:  # other records need it by now
+            with suppress(GatewayError):
+                await odoo.admin.call(model, "action_archive", [record_id])

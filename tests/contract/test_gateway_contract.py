@@ -160,11 +160,10 @@ async def test_an_unknown_model_is_refused(odoo: Odoo):
         await odoo.admin.call("no.such.model", "search", [])
 
 
-async def test_an_unknown_method_crashes_and_shows_no_traceback(odoo: Odoo):
-    with pytest.raises(OdooFailed) as caught:
+async def test_an_unknown_method_is_named(odoo: Odoo):
+    with pytest.raises(InvalidRequest, match="no_such_method") as caught:
         await odoo.admin.call(PARTNER, "no_such_method", [1])
     assert "Traceback" not in caught.value.message
-    assert "no_such_method" in caught.value.debug
 
 
 @pytest.mark.parametrize(
@@ -187,8 +186,8 @@ async def test_an_unknown_field_crashes_a_search(odoo: Odoo):
 
 async def test_an_unknown_field_crashes_a_write_and_nothing_is_written(odoo: Odoo):
     one = await partner(odoo, city="Gent")
+    values = {"city": "Luik", "no_such_field": 1}
     with pytest.raises(OdooFailed):
-        values = {"city": "Luik", "no_such_field": 1}
         await odoo.admin.call(PARTNER, "write", [one], values)
     assert await odoo.admin.value(PARTNER, one, "city") == "Gent"
 
@@ -346,78 +345,80 @@ async def three(odoo: Odoo) -> tuple[int, int, int]:
     return ann, bob, cleo
 
 
-@pytest.mark.parametrize(
-    ("domain", "expected"),
-    [
-        ([], ["Ann", "Bob", "Cleo"]),
-        ([["color", "=", 1]], ["Ann"]),
-        ([["color", "!=", 1]], ["Bob", "Cleo"]),
-        ([["color", "<>", 1]], ["Bob", "Cleo"]),
-        ([["color", "<", 5]], ["Ann"]),
-        ([["color", "<=", 5]], ["Ann", "Bob"]),
-        ([["color", ">", 5]], ["Cleo"]),
-        ([["color", ">=", 5]], ["Bob", "Cleo"]),
-        ([["color", "in", [1, 9]]], ["Ann", "Cleo"]),
-        ([["color", "not in", [1, 9]]], ["Bob"]),
-        ([["color", "in", []]], []),
-        ([["color", "not in", []]], ["Ann", "Bob", "Cleo"]),
-        ([["ref", "=", False]], ["Cleo"]),
-        ([["ref", "!=", False]], ["Ann", "Bob"]),
-        ([["ref", "!=", "a_1"]], ["Bob", "Cleo"]),
-        ([["ref", "not in", ["a_1"]]], ["Bob", "Cleo"]),
-        ([["ref", "in", [False, "a_1"]]], ["Ann", "Cleo"]),
-        ([["ref", "=?", False]], ["Ann", "Bob", "Cleo"]),
-        ([["ref", "=?", "a_1"]], ["Ann"]),
-        ([["ref", "like", "A"]], []),
-        ([["ref", "like", "a"]], ["Ann"]),
-        ([["ref", "ilike", "A"]], ["Ann"]),
-        ([["ref", "not like", "a"]], ["Bob", "Cleo"]),
-        ([["ref", "not ilike", "A"]], ["Bob", "Cleo"]),
-        ([["ref", "=like", "a_1"]], ["Ann"]),
-        ([["ref", "=like", "_%2"]], ["Bob"]),
-        ([["ref", "=like", "A_1"]], []),
-        ([["ref", "=ilike", "A_1"]], ["Ann"]),
-        ([["ref", "like", "b\\%"]], ["Bob"]),
-        ([["is_company", "=", True]], ["Bob"]),
-        ([["is_company", "=", False]], ["Ann", "Cleo"]),
-        ([["is_company", "!=", True]], ["Ann", "Cleo"]),
-        ([["country_id", "=", "Belgium"]], ["Ann"]),
-        ([["country_id", "ilike", "fran"]], ["Bob"]),
-        ([["country_id", "in", ["Belgium", "France"]]], ["Ann", "Bob"]),
-        ([["country_id", "!=", "Belgium"]], ["Bob", "Cleo"]),
-        ([["country_id.code", "=", "BE"]], ["Ann"]),
-        ([["country_id.code", "!=", "BE"]], ["Bob"]),
-        ([["parent_id.country_id.code", "=", "FR"]], ["Cleo"]),
-        ([["country_id", "any", [["code", "=", "BE"]]]], ["Ann"]),
-        ([["country_id", "not any", [["code", "=", "BE"]]]], ["Bob", "Cleo"]),
-        ([["child_ids", "any", [["color", "=", 9]]]], ["Bob"]),
-        ([["child_ids", "not any", [["color", "=", 9]]]], ["Ann", "Cleo"]),
-        ([["child_ids.color", "=", 9]], ["Bob"]),
-        ([["child_ids", "any", []]], ["Bob"]),
-        ([["child_ids", "=", False]], ["Ann", "Cleo"]),
-        ([["child_ids", "!=", False]], ["Bob"]),
-        (["|", ["color", "=", 1], ["color", "=", 9]], ["Ann", "Cleo"]),
-        (["&", ["color", ">", 1], ["color", "<", 9]], ["Bob"]),
-        (["!", ["color", "=", 1]], ["Bob", "Cleo"]),
-        (["!", "|", ["color", "=", 1], ["color", "=", 9]], ["Bob"]),
-        (
-            [["color", ">", 1], "|", ["ref", "=", False], ["color", "=", 5]],
-            ["Bob", "Cleo"],
-        ),
-        ([[1, "=", 1]], ["Ann", "Bob", "Cleo"]),
-        ([[0, "=", 1]], []),
-        (["!", [1, "=", 1]], []),
-        ([["same_vat_partner_id", "=", 1]], ["Ann", "Bob", "Cleo"]),
-        (["!", ["same_vat_partner_id", "=", 1]], ["Ann", "Bob", "Cleo"]),
-        ([["display_name", "ilike", "cleo"]], ["Cleo"]),
-        ([["write_date", ">", "2020-01-01"]], ["Ann", "Bob", "Cleo"]),
-        ([["write_date", "<", "2020-01-01T00:00:00Z"]], []),
-    ],
-    ids=str,
-)
-async def test_a_domain_finds(odoo: Odoo, domain: list[Any], expected: list[str]):
+DOMAINS: list[tuple[list[Any], list[str]]] = [
+    ([], ["Ann", "Bob", "Cleo"]),
+    ([["color", "=", 1]], ["Ann"]),
+    ([["color", "!=", 1]], ["Bob", "Cleo"]),
+    ([["color", "<>", 1]], ["Bob", "Cleo"]),
+    ([["color", "<", 5]], ["Ann"]),
+    ([["color", "<=", 5]], ["Ann", "Bob"]),
+    ([["color", ">", 5]], ["Cleo"]),
+    ([["color", ">=", 5]], ["Bob", "Cleo"]),
+    ([["color", "in", [1, 9]]], ["Ann", "Cleo"]),
+    ([["color", "not in", [1, 9]]], ["Bob"]),
+    ([["color", "in", []]], []),
+    ([["color", "not in", []]], ["Ann", "Bob", "Cleo"]),
+    ([["ref", "=", False]], ["Cleo"]),
+    ([["ref", "!=", False]], ["Ann", "Bob"]),
+    ([["ref", "!=", "a_1"]], ["Bob", "Cleo"]),
+    ([["ref", "not in", ["a_1"]]], ["Bob", "Cleo"]),
+    ([["ref", "in", [False, "a_1"]]], ["Ann", "Cleo"]),
+    ([["ref", "=?", False]], ["Ann", "Bob", "Cleo"]),
+    ([["ref", "=?", "a_1"]], ["Ann"]),
+    ([["ref", "like", "A"]], []),
+    ([["ref", "like", "a"]], ["Ann"]),
+    ([["ref", "ilike", "A"]], ["Ann"]),
+    ([["ref", "not like", "a"]], ["Bob", "Cleo"]),
+    ([["ref", "not ilike", "A"]], ["Bob", "Cleo"]),
+    ([["ref", "=like", "a_1"]], ["Ann"]),
+    ([["ref", "=like", "_%2"]], ["Bob"]),
+    ([["ref", "=like", "A_1"]], []),
+    ([["ref", "=ilike", "A_1"]], ["Ann"]),
+    ([["ref", "like", "b\\%"]], ["Bob"]),
+    ([["is_company", "=", True]], ["Bob"]),
+    ([["is_company", "=", False]], ["Ann", "Cleo"]),
+    ([["is_company", "!=", True]], ["Ann", "Cleo"]),
+    ([["country_id", "=", "Belgium"]], ["Ann"]),
+    ([["country_id", "ilike", "fran"]], ["Bob", "Cleo"]),
+    ([["country_id", "in", ["Belgium", "France"]]], ["Ann", "Bob", "Cleo"]),
+    ([["country_id", "!=", "Belgium"]], ["Bob", "Cleo"]),
+    ([["country_id.code", "=", "BE"]], ["Ann"]),
+    ([["country_id.code", "!=", "BE"]], ["Bob", "Cleo"]),
+    ([["parent_id.country_id.code", "=", "FR"]], ["Cleo"]),
+    ([["country_id", "any", [["code", "=", "BE"]]]], ["Ann"]),
+    ([["country_id", "not any", [["code", "=", "BE"]]]], ["Bob", "Cleo"]),
+    ([["child_ids", "any", [["color", "=", 9]]]], ["Bob"]),
+    ([["child_ids", "not any", [["color", "=", 9]]]], ["Ann", "Cleo"]),
+    ([["child_ids.color", "=", 9]], ["Bob"]),
+    ([["child_ids", "any", []]], ["Bob"]),
+    ([["child_ids", "=", False]], ["Ann", "Cleo"]),
+    ([["child_ids", "!=", False]], ["Bob"]),
+    (["|", ["color", "=", 1], ["color", "=", 9]], ["Ann", "Cleo"]),
+    (["&", ["color", ">", 1], ["color", "<", 9]], ["Bob"]),
+    (["!", ["color", "=", 1]], ["Bob", "Cleo"]),
+    (["!", "|", ["color", "=", 1], ["color", "=", 9]], ["Bob"]),
+    (
+        [["color", ">", 1], "|", ["ref", "=", False], ["color", "=", 5]],
+        ["Bob", "Cleo"],
+    ),
+    ([[1, "=", 1]], ["Ann", "Bob", "Cleo"]),
+    ([[0, "=", 1]], []),
+    (["!", [1, "=", 1]], []),
+    ([["same_vat_partner_id", "=", 1]], ["Ann", "Bob", "Cleo"]),
+    (["!", ["same_vat_partner_id", "=", 1]], ["Ann", "Bob", "Cleo"]),
+    ([["display_name", "ilike", "cleo"]], ["Cleo"]),
+    ([["write_date", ">", "2020-01-01"]], ["Ann", "Bob", "Cleo"]),
+    ([["write_date", "<", "2020-01-01T00:00:00Z"]], []),
+]
+"""Domains with the names out of Ann, Bob and Cleo that they find."""
+
+
+async def test_every_operator_finds_what_odoo_finds(odoo: Odoo):
     await three(odoo)
-    assert await names(odoo, domain) == expected
+    found = await asyncio.gather(*(names(odoo, domain) for domain, _ in DOMAINS))
+    assert {
+        str(domain): list_ for (domain, _), list_ in zip(DOMAINS, found, strict=True)
+    } == {str(domain): expected for domain, expected in DOMAINS}
 
 
 async def test_families_are_found_up_and_down(odoo: Odoo):
@@ -457,27 +458,28 @@ async def test_archived_records_are_hidden_unless_asked_for(odoo: Odoo):
     assert await odoo.admin.value(PARTNER, ann, "active") is False
 
 
-@pytest.mark.parametrize(
-    "domain",
-    [
-        ["oops"],
-        ["name", "=", "x"],
-        [["name", "="]],
-        [["name", "~~", "x"]],
-        [["name", "ILIKE", "x"]],
-        ["&", ["name", "=", "x"]],
-        [["name", "in", "x"]],
-        [["name.x", "=", 1]],
-        [["parent_id", "any", "x"]],
-        [["write_date", "<", "yesterday"]],
-        "[('name', '=', 'x')]",
-        [5],
-    ],
-    ids=str,
-)
-async def test_what_is_no_domain_crashes(odoo: Odoo, domain: Any):
-    with pytest.raises(OdooFailed):
-        await odoo.admin.call(PARTNER, "search", domain)
+NO_DOMAINS: list[Any] = [
+    ["oops"],
+    ["name", "=", "x"],
+    [["name", "="]],
+    [["name", "~~", "x"]],
+    [["name", "ILIKE", "x"]],
+    ["&", ["name", "=", "x"]],
+    [["name", "in", "x"]],
+    [["name.x", "=", 1]],
+    [["parent_id", "any", "x"]],
+    [["write_date", "<", "zork"]],
+    "[('name', '=', 'x')]",
+    [5],
+]
+
+
+async def test_what_is_no_domain_crashes(odoo: Odoo):
+    answers = await asyncio.gather(
+        *(odoo.admin.call(PARTNER, "search", domain) for domain in NO_DOMAINS),
+        return_exceptions=True,
+    )
+    assert [type(answer) for answer in answers] == [OdooFailed] * len(NO_DOMAINS)
 
 
 # Order and pages
@@ -495,7 +497,8 @@ async def test_an_order_goes_both_ways_with_the_empty_last_or_first(odoo: Odoo):
 
 async def test_a_many2one_is_sorted_by_its_own_order(odoo: Odoo):
     await three(odoo)
-    assert await names(odoo, [], order="country_id desc") == ["Cleo", "Bob", "Ann"]
+    by_country = "country_id desc, name desc"
+    assert await names(odoo, [], order=by_country) == ["Cleo", "Bob", "Ann"]
 
 
 @pytest.mark.parametrize(
@@ -626,7 +629,8 @@ async def test_a_record_cannot_point_at_one_that_is_missing(odoo: Odoo):
 
 
 async def test_a_record_that_others_need_cannot_be_deleted(odoo: Odoo):
-    await order(odoo)
+    one = await order(odoo)
+    await odoo.admin.call("sale.order", "action_confirm", [one])
     (ann,) = await odoo.admin.call(
         PARTNER, "search", [["name", "=", f"{odoo.mark} Ann"]]
     )
@@ -851,8 +855,8 @@ async def test_an_unknown_time_zone_is_ignored(odoo: Odoo):
 
 
 async def test_a_company_that_is_not_the_users_is_refused(odoo: Odoo):
+    context = Context(companies=(NOWHERE,))
     with pytest.raises(OdooAccessError):
-        context = Context(companies=(NOWHERE,))
         await odoo.admin.call(PARTNER, "search", [], context=context)
 
 
@@ -883,18 +887,16 @@ async def test_groups_are_counted_and_summed(odoo: Odoo):
 
 async def test_a_groups_domain_finds_its_records(odoo: Odoo):
     await three(odoo)
+    await partner(odoo, "Dan")
     own = [["name", "=like", f"{odoo.mark}%"]]
     found = await odoo.admin.call(
         PARTNER, "read_group", own, [], ["country_id"], lazy=False
     )
-    assert [group["country_id"] and group["country_id"][1] for group in found] == [
-        "Belgium",
-        "France",
-        False,
-    ]
+    shown = [group["country_id"] and group["country_id"][1] for group in found]
+    assert shown == ["Belgium", "France", False]
     for group in found:
         counted = await odoo.admin.call(PARTNER, "search_count", group["__domain"])
-        assert counted == group["__count"] == 1
+        assert counted == group["__count"]
 
 
 async def test_groups_by_month_have_a_range(odoo: Odoo):
@@ -956,7 +958,7 @@ async def test_groups_can_be_ordered_by_what_is_summed(odoo: Odoo):
         orderby="color desc",
         limit=2,
     )
-    assert [group["color"] for group in found] == [9, 5]
+    assert [group["color"] for group in found] == [14, 1]
 
 
 @pytest.mark.parametrize(

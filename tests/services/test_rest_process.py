@@ -198,6 +198,7 @@ async def in_front(slow, tmp_path):
             ODOO_PASSWORD="admin",
         ) as service:
             yield service
+        slow.may_end.set()
         server.should_exit = True
         await running
 
@@ -227,7 +228,7 @@ async def test_a_signal_lets_a_running_call_end(in_front, slow):
         async with asyncio.timeout(PATIENCE):
             await slow.began.wait()
             in_front.process.send_signal(signal.SIGTERM)
-            await in_front.told("Shutting down")
+            await in_front.told("stopping")
             slow.may_end.set()
             answer = await confirming
             assert await in_front.ended() == 0
@@ -258,7 +259,7 @@ async def test_an_odoo_that_is_not_there_is_said(tmp_path):
 
 async def test_missing_settings_are_one_line(tmp_path):
     service = await start(tmp_path)
-    assert await service.ended() == 1
+    assert await service.ended() == 2
     (line,) = service.lines
     assert line.startswith("odooport-rest: ")
     assert "ODOO_URL" in line
@@ -266,7 +267,7 @@ async def test_missing_settings_are_one_line(tmp_path):
 
 async def test_a_wrong_setting_is_one_line(tmp_path):
     service = await start(tmp_path, ODOOPORT_PORT="http")
-    assert await service.ended() == 1
+    assert await service.ended() == 2
     (line,) = service.lines
     assert "ODOOPORT_PORT" in line
 
@@ -275,7 +276,7 @@ async def test_a_port_in_use_is_one_line(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
         service = await start(tmp_path, ODOOPORT_TRANSPORT="memory", ODOOPORT_PORT=port)
-        assert await service.ended() == 1
+        assert await service.ended() == 2
     (line,) = service.lines
     assert port in line
     assert "ODOOPORT_PORT" in line
@@ -285,7 +286,7 @@ async def test_an_address_of_another_machine_is_one_line(tmp_path):
     service = await start(
         tmp_path, ODOOPORT_TRANSPORT="memory", ODOOPORT_HOST="192.0.2.1"
     )
-    assert await service.ended() == 1
+    assert await service.ended() == 2
     (line,) = service.lines
     assert "ODOOPORT_HOST" in line
 

@@ -71,6 +71,7 @@ _DISPATCHING = (
     + _FRAME.format(_RPC, 139, "_xmlrpc")
     + _FRAME.format("http.py", 412, "dispatch_rpc")
 )
+_LOOKING = _FRAME.format("service/model.py", 38, "get_public_method")
 _ENCODING = (
     _FRAME.format(_RPC, 165, "xmlrpc_2")
     + _FRAME.format(_RPC, 140, "_xmlrpc")
@@ -243,6 +244,10 @@ def _translated(error: OdooportError) -> _Fault:
         match = _EXCEPTION.match(note)
         if match is not None and match["name"].startswith(_ODOO):
             return _fault(match["name"].removeprefix(_ODOO), match["text"] or "")
+        if match is not None and match["name"] == "AttributeError":
+            # Odoo looks for the method before it runs it
+            debug = f"{_TRACEBACK}{_DISPATCHING}{_LOOKING}{note}\n"
+            return _Fault(_CRASHED, "AttributeError", match["text"] or "", debug)
     match error:
         case AuthenticationFailed():
             return _fault("AccessDenied", "Access Denied")

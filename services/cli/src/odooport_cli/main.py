@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,6 @@ from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -96,10 +94,10 @@ def demo(host: HostOption = None, port: PortOption = None) -> None:
     """Serve a demo company from memory: REST and MCP, no Odoo needed."""
     from odooport_cli.card import base_address, demo_card
     from odooport_cli.container import Container
-    from odooport_rest.serving import listen
+    from odooport_runtime.serving import end_on_signals, listen
     from odooport_runtime.settings import demo_settings
 
-    _end_well()
+    end_on_signals()
     with TemporaryDirectory(prefix="odooport-demo-") as state:
         settings = demo_settings(host=host, port=port, state=Path(state))
         container = Container(settings=settings)
@@ -114,10 +112,10 @@ def serve(host: HostOption = None, port: PortOption = None) -> None:
     """Serve your Odoo: REST and MCP on one port."""
     from odooport_cli.card import base_address, serve_card
     from odooport_cli.container import Container
-    from odooport_rest.serving import listen
+    from odooport_runtime.serving import end_on_signals, listen
     from odooport_runtime.settings import load_settings
 
-    _end_well()
+    end_on_signals()
     settings = load_settings(host=host, port=port)
     container = Container(settings=settings)
     container.gate()  # what the settings lack is said before anything is served
@@ -129,31 +127,15 @@ def serve(host: HostOption = None, port: PortOption = None) -> None:
 
 
 async def _serve(container: "Container", listener: "socket.socket") -> None:
-    from odooport_rest.serving import serve as serve_app
     from odooport_runtime.container import shutdown
     from odooport_runtime.logging import configure_logging
+    from odooport_runtime.serving import serve as serve_app
 
     configure_logging(container.settings().log_level)
     try:
-        await serve_app(container.both(), listener)
+        await serve_app(container.both(), listener, files=container.settings().sources)
     finally:
         await shutdown(container)
-
-
-def _end_well() -> None:
-    """Make SIGINT and SIGTERM an end and no crash, from now on."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
-
-
-def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    """End without an error, and tidy up on the way.
-
-    While it serves, the server takes the signals itself, ends its calls and then raises
-    the signal again: this is where it comes.
-    """
-    del number, frame
-    sys.exit(0)
 
 
 @app.command()

@@ -138,7 +138,12 @@ def _add_service(
             return error
         return True
 
-    @app.get("/health", tags=["Service"], response_model=StatusAnswer)
+    @app.get(
+        "/health",
+        tags=["Service"],
+        summary="Does the service run?",
+        response_model=StatusAnswer,
+    )
     async def health() -> Response:
         """Answer that the service runs, whatever Odoo does."""
         return ExactJson({"status": "ok"})
@@ -146,6 +151,7 @@ def _add_service(
     @app.get(
         "/ready",
         tags=["Service"],
+        summary="Does Odoo answer?",
         response_model=StatusAnswer,
         responses={503: {"model": ProblemDetails, "description": "Odoo does not."}},
     )
@@ -158,6 +164,7 @@ def _add_service(
     @app.get(
         "/problems/{code}",
         tags=["Service"],
+        summary="Explain a kind of problem",
         response_model=KindAnswer,
         responses={
             404: {"model": ProblemDetails, "description": "No such kind."},

@@ -4,6 +4,7 @@ The envelope is the outermost layer of our own. The guard stands before each rou
 the API: nobody's body is read, nor is a parameter looked at, before the key is known.
 """
 
+import asyncio
 import json
 import logging
 import math
@@ -91,6 +92,11 @@ class Envelope:
             else:
                 limited = _limited(receive, self._max_body)
                 await self._app(scope, limited, send_marked)
+        except asyncio.CancelledError:
+            if status is None:
+                gone = _given_up(scope["method"], request_id)
+                await gone(scope, receive, send_marked)
+            raise
         except Exception as error:  # the last place before the server
             crash = problems.answer_crash(error, request_id=request_id)
             if status is not None:
@@ -137,6 +143,22 @@ class Envelope:
                 "payload_too_large", _too_large(self._max_body), request_id=request_id
             )
         return None
+
+
+def _given_up(method: str, request_id: str) -> Response:
+    """Answer a request that is cancelled: the service ends and cannot wait longer."""
+    if method == "GET":
+        return problems.answer(
+            "gateway_unavailable",
+            "The service is stopping and could not wait for Odoo. Ask again later.",
+            request_id=request_id,
+        )
+    return problems.answer(
+        "outcome_unknown",
+        "The service is stopping and could not wait for Odoo: what you sent may or may "
+        "not be done. Read the records before you send it again.",
+        request_id=request_id,
+    )
 
 
 class StrictRequest(Request):

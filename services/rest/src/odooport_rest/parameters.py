@@ -43,7 +43,8 @@ type ModelName = Annotated[
     str, Path(description="The model's technical name.", examples=["res.partner"])
 ]
 type RecordId = Annotated[
-    Number, Path(description="The record's id.", ge=1, le=_INT4, examples=[7])
+    Number,
+    Path(alias="id", description="The record's id.", ge=1, le=_INT4, examples=[7]),
 ]
 
 _DOMAIN = (

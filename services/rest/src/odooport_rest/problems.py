@@ -153,7 +153,7 @@ class ProblemItem(BaseModel):
     pointer: str = Field(
         description="Where: a JSON pointer into the values or the argument that the "
         "detail names, such as `/3/name`; or a query parameter, such as `?limit`; or a "
-        "part of the path, such as `{record_id}`."
+        "part of the path, such as `{id}`."
     )
     detail: str = Field(description="What is wrong there, and what would be right.")
 

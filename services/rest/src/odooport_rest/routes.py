@@ -190,7 +190,7 @@ def v1(gate: Gate) -> APIRouter:
         return await page(model, odoo(who, query), body)
 
     @api.get(
-        "/models/{model}/records/{record_id}",
+        "/models/{model}/records/{id}",
         tags=["Records"],
         summary="Read a record",
         response_model=dict[str, Any],
@@ -260,7 +260,7 @@ def v1(gate: Gate) -> APIRouter:
         return ExactJson(record, 201, _location(request, model, record_id, query))
 
     @api.patch(
-        "/models/{model}/records/{record_id}",
+        "/models/{model}/records/{id}",
         tags=["Records"],
         summary="Change a record",
         response_model=dict[str, Any],
@@ -282,7 +282,7 @@ def v1(gate: Gate) -> APIRouter:
         return ExactJson(await read_back(model, record_id, caller, names))
 
     @api.delete(
-        "/models/{model}/records/{record_id}",
+        "/models/{model}/records/{id}",
         tags=["Records"],
         summary="Delete a record",
         status_code=204,
@@ -298,7 +298,7 @@ def v1(gate: Gate) -> APIRouter:
         return no_content()
 
     @api.post(
-        "/models/{model}/records/{record_id}/copy",
+        "/models/{model}/records/{id}/copy",
         tags=["Records"],
         summary="Copy a record",
         status_code=201,

@@ -13,9 +13,10 @@ from odooport_adapters.memory import faults
 from odooport_adapters.memory.environment import Environment
 from odooport_adapters.memory.registry import Behaviour
 from odooport_adapters.memory.store import Row
-from odooport_adapters.memory.writing import create, put, write
+from odooport_adapters.memory.writing import create, put, unlink, write
 
 _ADDRESS = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\"]+")
+_ADDRESS_FIELDS = ("street", "street2", "zip", "city", "state_id", "country_id")
 _OWN_SETTINGS = frozenset({"tz", "lang", "email", "phone", "signature", "password"})
 _ADMIN = 2
 
@@ -127,6 +128,46 @@ def _partner_before_unlink(env: Environment, ids: list[int]) -> None:
             f"Linked active users : {names}",
             "RedirectWarning",
         )
+    orders = env.table("sale.order")
+    for partner in ids:
+        # The sales module takes quotations and cancelled orders along.
+        drafts = [
+            order
+            for order in orders.pointing_at("partner_id", partner)
+            if orders.rows[order].get("state") in ("draft", "cancel")
+        ]
+        unlink(env.sudo(), env.model("sale.order"), drafts)
+
+
+def _partner_completed(env: Environment, values: dict[str, Any]) -> None:
+    if values.get("type") == "contact":
+        values |= _address_of(env, values.get("parent_id"))
+
+
+def _partner_before_write(
+    env: Environment, ids: list[int], values: dict[str, Any]
+) -> dict[str, Any]:
+    """Keep the addresses of companies and their contacts the same, as Odoo does."""
+    if "parent_id" in values and values.get("type", "contact") == "contact":
+        values |= _address_of(env, values["parent_id"])
+    address = {name: values[name] for name in _ADDRESS_FIELDS if name in values}
+    table = env.table("res.partner")
+    contacts = [
+        contact
+        for partner in ids
+        for contact in table.pointing_at("parent_id", partner)
+        if table.rows[contact].get("type") == "contact"
+    ]
+    if address and contacts:
+        write(env.sudo(), env.model("res.partner"), contacts, address)
+    return values
+
+
+def _address_of(env: Environment, parent: Any) -> dict[str, Any]:
+    """Answer a company's address, if it has one."""
+    row: Row = env.table("res.partner").rows.get(parent, {}) if parent else {}
+    address = {name: row.get(name) or False for name in _ADDRESS_FIELDS}
+    return address if any(address.values()) else {}
 
 
 def _company_type(_env: Environment, _id: int, row: Row) -> str:
@@ -419,6 +460,8 @@ BEHAVIOURS: Mapping[str, Behaviour] = MappingProxyType(
                     "signup_type",
                 }
             ),
+            completed=_partner_completed,
+            before_write=_partner_before_write,
             saved=_partner_saved,
             before_unlink=_partner_before_unlink,
         ),

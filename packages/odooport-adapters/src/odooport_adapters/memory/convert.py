@@ -44,10 +44,10 @@ def convert(model: Model, field: Field, value: Any, *, creating: bool) -> Any:
         stored = take(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise faults.crash_of(error) from error
-    if field.type in ("float", "monetary") and stored is not None:
-        return round(stored, _places(field))
     if field.type in ("integer", "many2one_reference"):
         return _int4(stored)
+    if field.type in ("float", "monetary"):
+        return round(stored, _places(field))
     size = field.attributes.get("size")
     return stored[:size] if size and isinstance(stored, str) else stored
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from odooport.errors import (
     AuthenticationFailed,
+    InvalidRequest,
     OdooAccessError,
     OdooFailed,
     OdooRefused,
@@ -126,6 +127,16 @@ def field_denied(
         f"({model}). Please contact your system administrator.\n\n"
         f"Operation: {operation}\nUser: {uid}\nFields:\n{lines}"
     )
+
+
+def no_method(model: str, method: str) -> InvalidRequest:
+    """There is no such method; Odoo crashes while it looks for it."""
+    text = f"The method '{model}.{method}' does not exist"
+    error = InvalidRequest(
+        f"{text}. Check its name, and that the app that has it is installed."
+    )
+    error.add_note(f"AttributeError: {text}")
+    return error
 
 
 def private(model: str, method: str) -> OdooAccessError:

@@ -188,6 +188,7 @@ class MemoryGateway:
 
         Raises:
             AuthenticationFailed: The session is not valid any more.
+            InvalidRequest: There is no such method.
             OdooAccessError: The user's rights do not allow it.
             RecordMissing: A record is not there.
             OdooRefused: A business rule says no.
@@ -244,8 +245,7 @@ class MemoryGateway:
         if generic is None and "message_ids" in model.fields:
             generic = POSTING.get(name)
         if generic is None:
-            text = f"The method '{model.name}.{name}' does not exist"
-            raise faults.crash("AttributeError", text)
+            raise faults.no_method(model.name, name)
         return generic[0], (env, model), generic[1]
 
 
