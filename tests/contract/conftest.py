@@ -4,7 +4,6 @@
 over a real socket. With ``--odoo-url`` both wires also run against a real Odoo 18.
 """
 
-import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -24,6 +23,7 @@ from odooport_adapters.jsonrpc import JsonRpcGateway
 from odooport_adapters.memory import MemoryGateway
 from odooport_adapters.wire_server import wire_app
 from odooport_adapters.xmlrpc import XmlRpcGateway
+from odooport_runtime.serving import listen
 
 WIRES = {"xmlrpc": XmlRpcGateway, "jsonrpc": JsonRpcGateway}
 
@@ -52,7 +52,7 @@ def server() -> Iterator[Server]:
     """One server for all tests; each plugs in an application of its own."""
     board = Switchboard()
     # the socket listens before the thread runs, so nobody has to wait for it
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with listen("127.0.0.1", 0) as listening:
         config = uvicorn.Config(
             board, log_config=None, lifespan="off", timeout_graceful_shutdown=1
         )

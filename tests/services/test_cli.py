@@ -26,6 +26,7 @@ from odooport.ports import OdooGateway
 from odooport_adapters import MemoryGateway, wire_app
 from odooport_cli.card import base_address
 from odooport_cli.main import main
+from odooport_runtime.serving import listen
 from odooport_security import KeyStore
 
 PATIENCE = 60.0
@@ -269,7 +270,7 @@ def wire() -> Iterator[Callable[[OdooGateway], str]]:
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def serve(gateway: OdooGateway) -> str:
-        listener = socket.create_server(("127.0.0.1", 0))
+        listener = listen("127.0.0.1", 0)
         server = uvicorn.Server(
             uvicorn.Config(
                 wire_app(gateway, database="demo"), log_config=None, lifespan="off"

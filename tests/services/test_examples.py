@@ -1,7 +1,6 @@
 """What the README and ``examples/`` show is run as it stands there."""
 
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +11,7 @@ import pytest
 import uvicorn
 
 from odooport_adapters import MemoryGateway, wire_app
+from odooport_runtime.serving import listen
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +32,7 @@ def run(*arguments: str) -> str:
 @pytest.fixture
 def odoo_address(demo_gateway: MemoryGateway) -> Iterator[str]:
     """The address of something that speaks Odoo's wire."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen("127.0.0.1", 0) as listener:
         config = uvicorn.Config(
             wire_app(demo_gateway), log_config=None, timeout_graceful_shutdown=1
         )

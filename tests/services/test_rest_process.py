@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ import pytest
 import uvicorn
 
 from odooport_adapters import MemoryGateway, wire_app
+from odooport_runtime.serving import listen
 from odooport_security import KeyStore
 
 ROOT = Path(__file__).parents[2]
@@ -185,7 +185,7 @@ async def slow():
 
 @pytest.fixture
 async def in_front(slow, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen("127.0.0.1", 0) as listener:
         config = uvicorn.Config(wire_app(slow.gateway), log_config=None, lifespan="off")
         server = uvicorn.Server(config)
         running = asyncio.create_task(server.serve(sockets=[listener]))
@@ -236,7 +236,7 @@ async def test_a_signal_lets_a_running_call_end(in_front, slow):
 
 
 async def test_an_odoo_that_is_not_there_is_said(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
     async with serving(
         tmp_path,
@@ -273,7 +273,7 @@ async def test_a_wrong_setting_is_one_line(tmp_path):
 
 
 async def test_a_port_in_use_is_one_line(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen("127.0.0.1", 0) as listener:
         port = str(listener.getsockname()[1])
         service = await start(tmp_path, ODOOPORT_TRANSPORT="memory", ODOOPORT_PORT=port)
         assert await service.ended() == 2
