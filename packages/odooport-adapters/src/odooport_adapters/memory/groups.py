@@ -375,8 +375,9 @@ def _ordered_keys(
         elif name == "__count":
             values = {key: len(buckets[key]) for key in keys}
         else:
-            plain = name.partition(":")[0]
-            chosen = [item for item in aggregates if plain == item.name]
+            chosen = [item for item in aggregates if name == item.name]
+            if ":" in name:
+                chosen = _aggregates(env, model, [name], [])
             if not chosen:
                 shown = f"{name} desc" if descending else name
                 text = (
