@@ -1,7 +1,7 @@
 """The gateways that the contract is held against, and what speaks to them.
 
 ``memory`` is the Odoo in memory itself. ``xmlrpc`` and ``jsonrpc`` reach one like it
-over a real socket. With ``--odoo-url`` both wires also run against a real Odoo 18.
+over a real socket, and so does ``json2``, where it plays an Odoo 19. With ``--odoo-url`` the older two also run against a real Odoo 18.
 """
 
 import threading
@@ -19,13 +19,15 @@ from odooport.errors import GatewayError
 from odooport.model import Call, Context, Credentials, Session
 from odooport.ports import OdooGateway
 from odooport_adapters.http import OdooHttp
+from odooport_adapters.json2 import Json2Gateway
 from odooport_adapters.jsonrpc import JsonRpcGateway
 from odooport_adapters.memory import MemoryGateway
 from odooport_adapters.wire_server import wire_app
 from odooport_adapters.xmlrpc import XmlRpcGateway
 from odooport_runtime.serving import listen
 
-WIRES = {"xmlrpc": XmlRpcGateway, "jsonrpc": JsonRpcGateway}
+WIRES = {"xmlrpc": XmlRpcGateway, "jsonrpc": JsonRpcGateway, "json2": Json2Gateway}
+LOGINS = ("admin", "demo")
 
 
 class Switchboard:
@@ -103,7 +105,7 @@ class Odoo:
     """An Odoo to hold against the contract.
 
     Attributes:
-        kind: ``memory``, ``xmlrpc``, ``jsonrpc``, or one of these with ``-live``.
+        kind: ``memory``, ``xmlrpc``, ``jsonrpc``, ``json2``, some with ``-live``.
         gateway: The way to it.
         admin: Somebody who may do everything.
         demo: A salesman.
@@ -124,7 +126,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "odoo" in metafunc.fixturenames:
         kinds = ["memory", *WIRES]
         if metafunc.config.getoption("--odoo-url"):
-            kinds += [f"{wire}-live" for wire in WIRES]
+            kinds += [f"{wire}-live" for wire in WIRES if wire != "json2"]
         metafunc.parametrize("odoo", kinds, indirect=True)
 
 
@@ -142,7 +144,8 @@ async def odoo(
         address = request.config.getoption("--odoo-url")
         database = request.config.getoption("--odoo-database")
     else:
-        server.board.app = wire_app(demo_gateway)
+        keys = {login: login for login in LOGINS} if kind == "json2" else None
+        server.board.app = wire_app(demo_gateway, json2_keys=keys)
     async with OdooHttp(address) as http:
         opened = await _logged_in(kind, WIRES[kind.partition("-")[0]](http), database)
         yield opened
@@ -152,7 +155,7 @@ async def odoo(
 
 async def _logged_in(kind: str, gateway: OdooGateway, database: str) -> Odoo:
     users: list[User] = []
-    for name in ("admin", "demo"):
+    for name in LOGINS:
         credentials = Credentials(database, name, name)
         session = await gateway.authenticate(credentials)
         users.append(User(gateway, credentials, session))

@@ -945,20 +945,34 @@ async def test_aggregates_have_names_and_functions(odoo: Odoo):
     assert all_of_them["mean"] == pytest.approx(5)
 
 
-async def test_groups_can_be_ordered_by_what_is_summed(odoo: Odoo):
+@pytest.mark.parametrize(
+    ("fields", "orderby"),
+    [
+        (["color:sum"], "color desc"),
+        (["color:sum"], "color:sum desc"),
+        (["color:sum"], "color:max desc"),
+        (["total:sum(color)", "color:max"], "total desc"),
+        (["color:sum"], "__count desc"),
+        (["color:sum"], "country_id desc"),
+    ],
+    ids=str,
+)
+async def test_groups_can_be_ordered_by_what_is_summed(
+    odoo: Odoo, fields: list[str], orderby: str
+):
     await three(odoo)
     own = [["name", "=like", f"{odoo.mark}%"]]
     found = await odoo.admin.call(
         PARTNER,
         "read_group",
         own,
-        ["color:sum"],
+        fields,
         ["country_id"],
         lazy=False,
-        orderby="color desc",
+        orderby=orderby,
         limit=2,
     )
-    assert [group["color"] for group in found] == [14, 1]
+    assert [group["country_id"][1] for group in found] == ["France", "Belgium"]
 
 
 @pytest.mark.parametrize(

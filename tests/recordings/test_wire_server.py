@@ -16,11 +16,14 @@ import pytest
 
 from odooport.errors import (
     AnswerLost,
+    AuthenticationFailed,
     Conflict,
     GatewayUnavailable,
+    OdooAccessError,
     OdooFailed,
     OdooportError,
     OdooRefused,
+    RecordMissing,
 )
 from odooport_adapters.memory import MemoryGateway
 from odooport_adapters.wire_server import wire_app
@@ -316,6 +319,9 @@ async def test_what_is_no_xml_request_is_a_fault(server, body):
     ("error", "code", "name"),
     [
         (OdooRefused("no"), 2, "odoo.exceptions.UserError"),
+        (RecordMissing("no"), 2, "odoo.exceptions.MissingError"),
+        (AuthenticationFailed("no"), 3, "odoo.exceptions.AccessDenied"),
+        (OdooAccessError("no"), 4, "odoo.exceptions.AccessError"),
         (Conflict("busy"), 1, "psycopg2.errors.SerializationFailure"),
         (AnswerLost("gone"), 1, "builtins.TypeError"),
         (OdooFailed("x", "no traceback"), 1, "builtins.Exception"),

@@ -724,6 +724,12 @@ async def test_a_body_that_is_no_json_is_refused(http, case):
     assert await everything(http) == before
 
 
+async def test_half_a_character_is_answered_unharmed(http, gateway):
+    gateway.on("res.partner", "odd", lambda: "\ud800")
+    answer = await http.post(f"{PARTNERS}/methods/odd", json={})
+    assert answer.json() == {"result": "\ud800"}
+
+
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", ""]
 )
