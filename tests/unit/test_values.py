@@ -8,14 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odooport.errors import InvalidRequest
+from odooport.groups import group_out, groups_in
 from odooport.schema import Field, ModelSchema
-from odooport.values import (
-    group_out,
-    groups_in,
-    many_in,
-    record_out,
-    values_in,
-)
+from odooport.values import many_in, record_out, values_in
 
 MADE = ModelSchema(
     "made",

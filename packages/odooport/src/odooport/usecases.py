@@ -5,8 +5,6 @@ request against the model's schema before anything is sent, and sends through th
 """
 
 import asyncio
-import base64
-import binascii
 import hashlib
 import json
 import re
@@ -29,6 +27,7 @@ from odooport.errors import (
     RecordMissing,
 )
 from odooport.gate import Gate, OdooDecides, Unaudited, Unlimited
+from odooport.groups import group_out, groups_in
 from odooport.model import (
     DEFAULT_INSTANCE,
     DEFAULT_LIMIT,
@@ -42,10 +41,11 @@ from odooport.model import (
     Reference,
     ServerVersion,
 )
+from odooport.paging import Paging, Place
 from odooport.ports import OdooGateway
 from odooport.scalars import is_mapping
-from odooport.schema import RAW_BYTES, Field, ModelSchema
-from odooport.values import group_out, groups_in, many_in, record_out, values_in
+from odooport.schema import RAW_BYTES, ModelSchema
+from odooport.values import many_in, record_out, values_in
 
 MAX_IDS = 1_000
 """How many records one call may name."""
@@ -53,7 +53,6 @@ MAX_IDS = 1_000
 _INT4 = 2**31 - 1
 _MODEL = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)*", re.ASCII)
 _METHOD = re.compile(r"[a-z][a-z0-9_]*", re.ASCII | re.IGNORECASE)
-_KEYSET_TYPES = frozenset({"integer", "char", "date"})
 
 _OWN_USE_CASE = {
     "search": "search",
@@ -245,9 +244,9 @@ class Odoo:
         wanted = _field_names(schema, fields) or schema.telling
         checked = await self._domain(schema, domain, q)
         size, capped = self._limit(limit)
-        paging = _Paging.of(schema, order)
+        paging = Paging.of(schema, order)
         digest = self._digest(schema, checked, paging)
-        place = _Place.decode(cursor, digest) if cursor is not None else _Place()
+        place = Place.decode(cursor, digest) if cursor is not None else Place()
         names = _with(wanted, ["id", *([paging.column] if paging.keyset else [])])
         kwargs: dict[str, Any] = {
             "fields": names,
@@ -318,7 +317,7 @@ class Odoo:
                 checked.to_wire(),
                 offset=_offset(offset),
                 limit=size,
-                order=_Paging.of(schema, order).order,
+                order=Paging.of(schema, order).order,
             )
         )
         return _id_list(found, model)
@@ -790,7 +789,7 @@ class Odoo:
                 f"These are {len(rows)} records; one call may hold {cap}. Split it."
             )
 
-    def _digest(self, schema: ModelSchema, domain: Domain, paging: "_Paging") -> str:
+    def _digest(self, schema: ModelSchema, domain: Domain, paging: "Paging") -> str:
         """Answer what binds a cursor to the principal and the query."""
         query = json.dumps(
             [
@@ -804,100 +803,6 @@ class Odoo:
             sort_keys=True,
         )
         return hashlib.sha256(query.encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a page begins: after a record, or after so many records."""
-
-    after_id: int | None = None
-    value: Any = None
-    offset: int = 0
-
-    def encode(self, digest: str) -> str:
-        text = json.dumps([digest, self.after_id, self.value, self.offset])
-        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-    @classmethod
-    def decode(cls, cursor: str, digest: str) -> "_Place":
-        try:
-            padded = cursor + "=" * (-len(cursor) % 4)
-            fields = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-            bound, after_id, value, offset = fields
-        except (ValueError, TypeError, binascii.Error) as exc:
-            raise InvalidRequest(
-                "This is no cursor: send the last answer's cursor as it is."
-            ) from exc
-        if (
-            bound != digest
-            or not (after_id is None or type(after_id) is int)
-            or not (value is None or isinstance(value, str | int))
-            or type(offset) is not int
-            or not 0 <= offset <= _INT4
-        ):
-            raise InvalidRequest(
-                "This cursor belongs to another search: keep domain, q, order, "
-                "company, language and key the same from page to page."
-            )
-        return cls(after_id, value, offset)
-
-
-@dataclass(frozen=True, slots=True)
-class _Paging:
-    """How the pages of a search follow each other.
-
-    After a record by id, or by one column that has a value on every record and then by
-    id: safe while others write. Otherwise by offset. Never by a datetime, which Odoo
-    shows in whole seconds and keeps in microseconds.
-    """
-
-    order: str
-    column: str
-    descending: bool
-    keyset: bool
-
-    @classmethod
-    def of(cls, schema: ModelSchema, order: str | None) -> "_Paging":
-        if order is None:
-            return cls("id", "id", descending=False, keyset=True)
-        terms = schema.order(order)
-        column, descending = terms[0]
-        last_is_id = terms[-1][0].name == "id"
-        if last_is_id and (column.name == "id" or len(terms) == 2):
-            plain = all(term[1] == descending for term in terms)
-        else:
-            plain = len(terms) == 1
-        keyset = plain and "nulls" not in order.lower() and _fit_for_keyset(column)
-        if not last_is_id:
-            order += ", id desc" if descending and len(terms) == 1 else ", id"
-        return cls(order, column.name, descending, keyset)
-
-    def after(self, domain: Domain, place: _Place) -> Domain:
-        if place.after_id is None:
-            return domain
-        further = "<" if self.descending else ">"
-        beyond = Domain.parse([["id", further, place.after_id]])
-        if self.column != "id":
-            beyond = Domain.parse([[self.column, further, place.value]]) | (
-                Domain.parse([[self.column, "=", place.value]]) & beyond
-            )
-        return domain & beyond
-
-    def place(self, rows: Sequence[Record], before: _Place) -> _Place:
-        if self.keyset:
-            return _Place(rows[-1]["id"], rows[-1][self.column])
-        return _Place(offset=before.offset + len(rows))
-
-
-def _fit_for_keyset(field: Field) -> bool:
-    return field.name == "id" or (
-        field.type in _KEYSET_TYPES
-        and field.required
-        and field.stored
-        and field.sortable
-        and not field.translated
-        and not field.company_dependent
-    )
 
 
 def _ids(raw: Sequence[int], name: str) -> tuple[int, ...]:
