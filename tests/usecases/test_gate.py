@@ -129,13 +129,13 @@ async def test_a_call_over_budget_never_reaches_odoo(
 async def test_a_write_is_in_the_audit_before_it_is_sent(
     gateway: CountingGateway, audit: Remembers
 ) -> None:
-    await gate_over(gateway, audit).run(caller(), CREATE)
+    made = await gate_over(gateway, audit).run(caller(), CREATE)
     assert [(event.outcome, sent) for event, sent in audit.events] == [
         ("begun", 0),
         ("ok", 1),
     ]
     event, _ = audit.events[1]
-    assert (event.fields, event.ids) == (("name",), ())
+    assert (event.fields, event.ids) == (("name",), tuple(made))
     assert event.milliseconds is not None
 
 

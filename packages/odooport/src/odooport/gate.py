@@ -8,7 +8,7 @@ every call with the same credentials.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -110,16 +110,23 @@ class Gate:
             GatewayError: See the error tree.
         """
         event = _event(caller, call)
-        async with self._traced(event):
-            return await self._guarded(event)
+        async with self._traced(event) as made:
+            answer = await self._guarded(event)
+            if event.operation is Operation.CREATE:
+                made.extend(_ids_in(answer))
+            return answer
 
     @asynccontextmanager
-    async def _traced(self, event: AuditEvent) -> AsyncGenerator[None]:
-        """Keep in the audit and in the log how a call ended."""
+    async def _traced(self, event: AuditEvent) -> AsyncGenerator[list[int]]:
+        """Keep in the audit and in the log how a call ended.
+
+        What is put into the list that it yields are the ids of records that were made.
+        """
         began = self._clock()
         outcome, reason = "internal", None
+        made: list[int] = []
         try:
-            yield
+            yield made
             outcome = "ok"
         except OdooportError as error:
             outcome, reason = error.code, error.message
@@ -133,7 +140,11 @@ class Gate:
             milliseconds = (self._clock() - began) * 1000
             await self._audit.record(
                 replace(
-                    event, outcome=outcome, reason=reason, milliseconds=milliseconds
+                    event,
+                    ids=(*event.ids, *made),
+                    outcome=outcome,
+                    reason=reason,
+                    milliseconds=milliseconds,
                 )
             )
             caller, call = event.caller, event.call
@@ -299,6 +310,12 @@ def _event(caller: Caller, call: Call) -> AuditEvent:
         fields=touched.fields or tuple(written),
         outcome="begun",
     )
+
+
+def _ids_in(answer: Any) -> Sequence[int]:
+    """Answer the ids in what a method that makes records has returned."""
+    ids: Sequence[Any] = answer if isinstance(answer, list) else [answer]
+    return [item for item in ids if type(item) is int]
 
 
 class OdooDecides:
