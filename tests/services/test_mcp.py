@@ -106,6 +106,7 @@ async def test_every_tool_says_what_it_takes_answers_and_does(connect: Connect):
     for tool in tools:
         assert tool.title
         assert tool.description
+        assert "\n " not in tool.description
         assert tool.input_schema["additionalProperties"] is False
         assert tool.output_schema is not None
         assert tool.output_schema["type"] == "object"

@@ -1,5 +1,6 @@
 """The MCP server: the tools, guarded, with errors in the words of every other door."""
 
+import inspect
 from collections.abc import Callable, Container
 from typing import Any, cast, get_type_hints
 
@@ -9,7 +10,8 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
-from mcp.types import INVALID_PARAMS, CallToolResult, TextContent
+from mcp.types import INVALID_PARAMS, METHOD_NOT_FOUND, CallToolResult, TextContent
+from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import Field, TypeAdapter, ValidationError, create_model
 
 from odooport import (
@@ -31,6 +33,12 @@ INSTRUCTIONS = (
     "nothing unless its message says otherwise; errors begin with a code and say what "
     "to do next."
 )
+
+_KEEP = CacheHint(ttl_ms=60_000, scope="private")
+"""How long a client may keep what this server has; it depends on the key."""
+
+_NAMED = {"tools/call": "tool", "prompts/get": "prompt"}
+"""The methods that name something, and what."""
 
 type RequestContext = ServerRequestContext[Any, Any]
 type Identify = Callable[[RequestContext], Caller]
@@ -73,7 +81,7 @@ class _OdooTool(Tool):
             fn=spec.function,
             name=plain.name,
             title=spec.title,
-            description=plain.description,
+            description=inspect.cleandoc(plain.description),
             parameters=plain_schema(model.model_json_schema(), nullable=False),
             fn_metadata=FuncMetadata(
                 arg_model=model,
@@ -103,13 +111,13 @@ class _OdooTool(Tool):
             odoo = self.odoo_for(caller, asked.pop("context") or CallContext())
             answer = await self.fn(odoo, **asked)
             plain = self.answers.dump_python(answer, mode="json")
+            text = text_of(answer, plain)
+            if (repaired := encodable(plain, text)) is not None:
+                plain, text = repaired
         except MCPError:
             raise
         except Exception as error:  # noqa: BLE001  a crash shows nothing to a client
             return refused(self.name, error, request_id)
-        text = text_of(answer, plain)
-        if (repaired := encodable(plain, text)) is not None:
-            plain, text = repaired
         return CallToolResult(
             content=[TextContent(text=text)], structured_content=plain
         )
@@ -132,6 +140,9 @@ def build_server(
 ) -> MCPServer[Any]:
     """Build an MCP server with all tools.
 
+    Whoever embeds it may add tools, resources and prompts of their own. Those are shown
+    to everybody who comes in, and the gate does not guard them.
+
     Args:
         gate: The guarded path to Odoo.
         identify: Tells whose request it is.
@@ -142,22 +153,65 @@ def build_server(
     """
     operations = {spec.function.__name__: spec.operation for spec in TOOLS}
 
+    async def known(method: str, name: str) -> bool:
+        """Answer whether there is a tool or prompt of this name."""
+        if method == "tools/call":
+            return name in operations or any(
+                tool.name == name for tool in await server.list_tools()
+            )
+        return any(prompt.name == name for prompt in await server.list_prompts())
+
     async def exact(ctx: RequestContext, call_next: CallNext) -> HandlerResult:
-        """Answer an unknown tool as the protocol asks; list what the caller may use."""
-        if ctx.method == "tools/call":
+        """Answer unknown names as the protocol asks; list what the caller may use."""
+        if (kind := _NAMED.get(ctx.method)) is not None:
             name = (ctx.params or {}).get("name")
-            if isinstance(name, str) and name not in operations:
-                raise MCPError(INVALID_PARAMS, f"Unknown tool: {name[:64]!r}")
+            if isinstance(name, str) and not await known(ctx.method, name):
+                raise MCPError(INVALID_PARAMS, f"Unknown {kind}: {name[:64]!r}")
         result = await call_next(ctx)
         if ctx.method == "tools/list" and powers is not None:
             may = powers(identify(ctx).principal)
             listed = cast("dict[str, Any]", result)  # on the wire already
             listed["tools"] = [
-                tool for tool in listed["tools"] if operations[tool["name"]] in may
+                tool
+                for tool in listed["tools"]
+                if (operation := operations.get(tool["name"])) is None
+                or operation in may
             ]
         return result
 
-    return MCPServer(
+    async def absent() -> set[str]:
+        """Answer which kinds of things this server has none of."""
+        kinds: set[str] = set()
+        if not await server.list_prompts():
+            kinds.add("prompts")
+        if not (
+            await server.list_resources() or await server.list_resource_templates()
+        ):
+            kinds.add("resources")
+        return kinds
+
+    async def honest(ctx: RequestContext, call_next: CallNext) -> HandlerResult:
+        """Promise no prompts or resources where there are none; the SDK always does.
+
+        What is not promised is not served either, but to clients of the handshake era:
+        many of those ask without looking, and an empty list troubles them less than an
+        error.
+        """
+        kind = ctx.method.partition("/")[0]
+        if (
+            kind in ("prompts", "resources")
+            and ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
+            and kind in await absent()
+        ):
+            raise MCPError(METHOD_NOT_FOUND, "Method not found", ctx.method)
+        result = await call_next(ctx)
+        if ctx.method in ("initialize", "server/discover"):
+            told = cast("dict[str, Any]", result)  # on the wire already
+            for kind in await absent():
+                told["capabilities"].pop(kind, None)
+        return result
+
+    server = MCPServer[Any](
         "odooport",
         title="Odooport",
         version=version,
@@ -165,6 +219,7 @@ def build_server(
         tools=[_OdooTool.of(spec, gate, identify) for spec in TOOLS],
         log_level="WARNING",
         subscriptions=False,
-        cache_hints={"tools/list": CacheHint(ttl_ms=60_000, scope="private")},
-        middleware=[exact],
+        cache_hints={"server/discover": _KEEP, "tools/list": _KEEP},
+        middleware=[honest, exact],
     )
+    return server

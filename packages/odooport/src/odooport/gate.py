@@ -37,6 +37,7 @@ from odooport.model import (
     Session,
 )
 from odooport.ports import AuditEvent, AuditLog, AuthPolicy, OdooGateway, RateLimiter
+from odooport.scalars import is_sequence
 from odooport.schema import ATTRIBUTES, ModelSchema
 from odooport.signatures import touches
 
@@ -314,7 +315,7 @@ def _event(caller: Caller, call: Call) -> AuditEvent:
 
 def _ids_in(answer: Any) -> Sequence[int]:
     """Answer the ids in what a method that makes records has returned."""
-    ids: Sequence[Any] = answer if isinstance(answer, list) else [answer]
+    ids = answer if is_sequence(answer) else [answer]
     return [item for item in ids if type(item) is int]
 
 

@@ -5,7 +5,9 @@ from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any, Self
 
+from mcp.server import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -24,6 +26,10 @@ MAX_BODY = 4 * 1024 * 1024
 """The most bytes that a request's body may have."""
 
 
+def _new_id() -> str:
+    return secrets.token_hex(8)
+
+
 @dataclass(frozen=True, slots=True)
 class McpDoor:
     """The endpoint, to be served at ``PATH`` of any ASGI app.
@@ -36,25 +42,57 @@ class McpDoor:
     endpoint: ASGIApp
     lifespan: Callable[[], AbstractAsyncContextManager[None]]
 
+    @classmethod
+    def of(
+        cls,
+        server: MCPServer[Any],
+        gate: Gate,
+        *,
+        hosts: Collection[str] = (),
+        new_id: Callable[[], str] = _new_id,
+        max_body: int = MAX_BODY,
+    ) -> Self:
+        """Put the guard before a server, which must identify by ``caller_of``.
+
+        It keeps no sessions: each request carries its key, and is answered for that key
+        alone.
+
+        Args:
+            server: What ``build_server`` answers, maybe with more tools.
+            gate: Knows the keys.
+            hosts: The host names, besides those of the loopback, that may be asked for.
+                A page that tricks a browser into taking our address for its own still
+                sends its own name.
+            new_id: Makes request ids.
+            max_body: The most bytes that a body may have.
+        """
+        server.streamable_http_app(
+            streamable_http_path=PATH,
+            stateless_http=True,
+            max_request_body_size=max_body,
+            # The guard checks Host and Origin, and before anything else.
+            transport_security=TransportSecuritySettings(
+                enable_dns_rebinding_protection=False
+            ),
+        )
+        sessions = server.session_manager
+        guard = Guard(sessions.handle_request, gate, new_id=new_id, hosts=hosts)
+        return cls(guard, sessions.run)
+
 
 def build_door(
     gate: Gate,
     *,
     hosts: Collection[str] = (),
     powers: Powers | None = None,
-    new_id: Callable[[], str] = lambda: secrets.token_hex(8),
+    new_id: Callable[[], str] = _new_id,
     max_body: int = MAX_BODY,
 ) -> McpDoor:
     """Answer the MCP endpoint.
 
-    It keeps no sessions: each request carries its key, and is answered for that key
-    alone.
-
     Args:
         gate: The guarded path to Odoo.
-        hosts: The host names, besides those of the loopback, that may be asked for. A
-            page that tricks a browser into taking our address for its own still sends
-            its own name.
+        hosts: The host names, besides those of the loopback, that may be asked for.
         powers: Tells what a principal may do; it is shown no tool beyond that.
         new_id: Makes request ids.
         max_body: The most bytes that a body may have.
@@ -62,18 +100,7 @@ def build_door(
     server = build_server(
         gate, caller_of, version=version("odooport-mcp-http"), powers=powers
     )
-    server.streamable_http_app(
-        streamable_http_path=PATH,
-        stateless_http=True,
-        max_request_body_size=max_body,
-        # The guard checks Host and Origin, and before anything else.
-        transport_security=TransportSecuritySettings(
-            enable_dns_rebinding_protection=False
-        ),
-    )
-    sessions = server.session_manager
-    guard = Guard(sessions.handle_request, gate, new_id=new_id, hosts=hosts)
-    return McpDoor(guard, sessions.run)
+    return McpDoor.of(server, gate, hosts=hosts, new_id=new_id, max_body=max_body)
 
 
 def build_app(
@@ -81,7 +108,7 @@ def build_app(
     *,
     hosts: Collection[str] = (),
     powers: Powers | None = None,
-    new_id: Callable[[], str] = lambda: secrets.token_hex(8),
+    new_id: Callable[[], str] = _new_id,
     max_body: int = MAX_BODY,
 ) -> Starlette:
     """Answer an app of its own, with the endpoint and a sign of life.
