@@ -1,9 +1,10 @@
 """Odoo's faults, as our errors.
 
-JSON-RPC names the class of the exception. XML-RPC has four codes, and for a crash the
-traceback as text. Neither is told by its wording, which Odoo translates, but for what
-PostgreSQL says of an unknown database. Sources: ``odoo/exceptions.py``,
-``odoo/service/model.py`` and ``addons/base/controllers/rpc.py`` of Odoo 18.
+JSON-RPC and JSON-2 name the class of the exception. XML-RPC has four codes, and for a
+crash the traceback as text. None is told by its wording, which Odoo translates, but for
+what PostgreSQL says of an unknown database. Sources: ``odoo/exceptions.py``,
+``odoo/service/model.py`` and ``addons/base/controllers/rpc.py`` of Odoo 18;
+``odoo/http.py`` and ``addons/rpc/controllers/json2.py`` of Odoo 19.
 """
 
 import re
@@ -40,6 +41,9 @@ _CANNOT_CONNECT = "psycopg2.OperationalError"
 
 _RETURNED_NONE = "TypeError: cannot marshal None unless allow_none is enabled"
 
+_LOOKS_UP = "get_public_method"
+"""Odoo's function that looks for a method, before it runs it."""
+
 _FRAME = re.compile(r'^  File "(?P<file>[^"\n]*)", line \d+, in (?P<name>\S+)$', re.M)
 _TRACEBACK = "Traceback (most recent call last)"
 
@@ -68,11 +72,47 @@ def from_jsonrpc(error: Mapping[str, Any], asker: Asker) -> OdooportError:
     data: Mapping[str, Any] = {}
     if isinstance(raw, dict):
         data = cast("Mapping[str, Any]", raw)  # keys of JSON are text
-    kind, debug = str(data.get("name", "")), str(data.get("debug") or error)
-    text = str(data.get("message", ""))
+    return _from_exception(data, str(data.get("debug") or error), asker)
+
+
+def from_json2(data: Mapping[str, Any], asker: Asker) -> OdooportError:
+    """Answer the error for the body of a JSON-2 answer that is not a success.
+
+    Besides what every wire has, the controller itself refuses what it cannot call,
+    before it calls anything.
+
+    Args:
+        data: The body as it came.
+        asker: Who asked.
+    """
+    debug, text = str(data.get("debug", "")), _words(str(data.get("message", "")))
+    match data.get("name"):
+        case "werkzeug.exceptions.Unauthorized":
+            return AuthenticationFailed(
+                "Odoo refused the API key: it is not valid, or not any more. "
+                "Over JSON-2 a password is none."
+            )
+        case "werkzeug.exceptions.UnprocessableEntity":
+            return InvalidRequest(
+                f"Odoo's method does not take these arguments: {text.rstrip('.')}. "
+                "Nothing was done."
+            )
+        case "werkzeug.exceptions.NotFound":
+            if any(frame["name"] == _LOOKS_UP for frame in _FRAME.finditer(debug)):
+                return _no_method(text)
+            return OdooRefused(text)
+        case _:
+            return _from_exception(data, debug, asker)
+
+
+def _from_exception(data: Mapping[str, Any], debug: str, asker: Asker) -> OdooportError:
+    """Answer the error for an exception as Odoo writes it to JSON."""
+    kind, text = str(data.get("name", "")), str(data.get("message", ""))
     match kind:
         case "odoo.exceptions.AccessDenied" | "odoo.http.SessionExpiredException":
             return _login_refused()
+        case "odoo.exceptions.LockError":  # since Odoo 19
+            return Conflict(_words(text))
         case "odoo.exceptions.AccessError":
             return OdooAccessError(_words(text))
         case "odoo.exceptions.MissingError":
@@ -171,11 +211,8 @@ def _crash(kind: str, message: str, debug: str, asker: Asker) -> OdooportError:
             f"Odoo's server has no database {asker.database!r} that it can open; "
             "check the name."
         )
-    if kind.endswith("AttributeError") and _raised_in(debug) == "get_public_method":
-        return InvalidRequest(
-            f"{message.strip()}. Check its name, and that the app that has it is "
-            "installed."
-        )
+    if kind.endswith("AttributeError") and _raised_in(debug) == _LOOKS_UP:
+        return _no_method(message.strip())
     return OdooFailed(
         "Odoo failed on this call and rolled it back; its own log has the cause. "
         "Check the arguments; asking again will not help.",
@@ -204,6 +241,12 @@ def _is_about_oneself(text: str, asker: Asker) -> bool:
     lines = text.strip().splitlines()
     own = rf"\bres\.users\({asker.uid},\).*\b{asker.uid}\)$"
     return bool(lines) and re.search(own, lines[-1]) is not None
+
+
+def _no_method(text: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{text}. Check its name, and that the app that has it is installed."
+    )
 
 
 def _login_refused() -> AuthenticationFailed:

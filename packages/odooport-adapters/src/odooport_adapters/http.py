@@ -9,7 +9,7 @@ import re
 import socket
 import ssl
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
@@ -86,6 +86,21 @@ class HttpLimits:
     read_seconds: float = 120.0
     call_seconds: float = 150.0
     answer_bytes: int = 64 * _MIB
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """An answer, whatever it says.
+
+    Attributes:
+        status: The HTTP status.
+        is_data: Whether its content type is one that was asked for.
+        body: What it holds; empty if it is no data.
+    """
+
+    status: int
+    is_data: bool
+    body: bytes
 
 
 def tls_context(
@@ -209,6 +224,55 @@ class OdooHttp:
             OutcomeUnknown: A write was sent and its answer did not arrive.
             GatewayProtocolError: A read was answered by something that is no Odoo.
         """
+
+        def judge(response: httpx2.Response) -> bool:
+            _check_status(response.status_code, writes=writes)
+            if not _is_data(response, accept):
+                raise _page(writes=writes)
+            return True
+
+        headers = {"Content-Type": content_type}
+        answer = await self._send(path, body, headers, judge, writes=writes)
+        return answer.body
+
+    async def exchange(
+        self,
+        path: str,
+        body: bytes | None = None,
+        *,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        accept: frozenset[str],
+        writes: bool,
+    ) -> HttpAnswer:
+        """Send one request, once, and answer whatever comes, for JSON-2.
+
+        Args:
+            path: Where to, below the address, such as ``/json/version``.
+            body: What to post; None gets.
+            headers: More headers.
+            accept: The content types of answers whose body is to be read.
+            writes: As for ``post``.
+
+        Raises:
+            GatewayError: As for ``post``, but not for a status or a page.
+        """
+        return await self._send(
+            path,
+            body,
+            headers,
+            lambda response: _is_data(response, accept),
+            writes=writes,
+        )
+
+    async def _send(
+        self,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        judge: Callable[[httpx2.Response], bool],
+        *,
+        writes: bool,
+    ) -> HttpAnswer:
         if self._client.is_closed:
             raise GatewayUnavailable("The connection to Odoo is closed already.")
         sent = not self._on_network  # nothing reports from another transport
@@ -221,16 +285,19 @@ class OdooHttp:
             async with (
                 asyncio.timeout(self._limits.call_seconds),
                 self._client.stream(
-                    "POST",
+                    "GET" if body is None else "POST",
                     path,
                     content=body,
-                    headers={"Content-Type": content_type},
+                    headers=headers,
                     extensions={"trace": watch},
                 ) as response,
             ):
-                _check_status(response.status_code, writes=writes)
-                _check_type(response, accept, writes=writes)
-                return await self._read(response, writes=writes)
+                is_data = judge(response)
+                return HttpAnswer(
+                    response.status_code,
+                    is_data,
+                    await self._read(response, writes=writes) if is_data else b"",
+                )
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as exc:
             if not sent:
                 raise GatewayUnavailable(_why_not_reached(exc)) from exc
@@ -365,16 +432,31 @@ def _check_status(status: int, *, writes: bool) -> None:
     raise unreadable(what, writes=writes)
 
 
-def _check_type(
-    response: httpx2.Response, accept: frozenset[str], *, writes: bool
-) -> None:
+def refused(answer: HttpAnswer, *, writes: bool) -> GatewayError:
+    """Make the error for an answer that is not one of Odoo's.
+
+    Args:
+        answer: What came.
+        writes: Whether the call may have changed something.
+    """
+    try:
+        _check_status(answer.status, writes=writes)
+    except GatewayError as error:
+        return error
+    return _page(writes=writes)
+
+
+def _is_data(response: httpx2.Response, accept: frozenset[str]) -> bool:
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind not in accept:
-        raise unreadable(
-            "Odoo's address answered with a page and not with data; check that the "
-            "address is Odoo's own, and what stands in front of it.",
-            writes=writes,
-        )
+    return kind in accept
+
+
+def _page(*, writes: bool) -> GatewayError:
+    return unreadable(
+        "Odoo's address answered with a page and not with data; check that the "
+        "address is Odoo's own, and what stands in front of it.",
+        writes=writes,
+    )
 
 
 def _why_not_reached(error: Exception) -> str:

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from odooport.cache import FlightCache
-from odooport.errors import GatewayProtocolError
+from odooport.errors import AuthenticationFailed, GatewayProtocolError
 from odooport.model import Call, Credentials, ServerVersion, Session
 from odooport.ports import OdooGateway
 
 _INSTANCES = 256
+_SESSIONS = 4096
 
 
 class AutoGateway:
@@ -18,8 +19,14 @@ class AutoGateway:
     Each instance is asked for its version once, over one wire after the other. A
     server that cannot be reached decides nothing: the next call asks again.
 
+    Whether a secret is an API key or a password is only known by trying. So where the
+    server has a wire that takes keys alone, that one is tried first, which does not
+    count towards Odoo's login cooldown; a login that it refuses is tried once on the
+    best of the others, and its session then stays there.
+
     Args:
         candidates: The gateways to choose from, the preferred one first.
+        by_key: A gateway that takes API keys alone, to prefer to all of them.
         clock: Answers the time in seconds; must never go back.
     """
 
@@ -27,11 +34,20 @@ class AutoGateway:
         self,
         candidates: Sequence[OdooGateway],
         *,
+        by_key: OdooGateway | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._candidates = tuple(candidates)
+        self._by_key = by_key
         self._chosen: FlightCache[str, OdooGateway] = FlightCache(
             size=_INSTANCES, seconds=None, clock=clock
+        )
+        self._for_passwords: FlightCache[str, OdooGateway] = FlightCache(
+            size=_INSTANCES, seconds=None, clock=clock
+        )
+        # a session that drops out is refused on its next call, and then logs in anew
+        self._with_password: FlightCache[Session, OdooGateway] = FlightCache(
+            size=_SESSIONS, seconds=None, clock=clock
         )
 
     async def choose(self, instance: str) -> OdooGateway:
@@ -41,7 +57,10 @@ class AutoGateway:
             GatewayProtocolError: The server speaks on none of them.
             GatewayError: The server cannot be reached.
         """
-        return await self._chosen.get(instance, lambda: self._first(instance))
+        every = self._candidates
+        if self._by_key is not None:
+            every = (self._by_key, *every)
+        return await self._chosen.get(instance, lambda: _first(every, instance))
 
     async def version(self, instance: str) -> ServerVersion:
         """Answer what the server says of itself; see ``OdooGateway``."""
@@ -49,25 +68,44 @@ class AutoGateway:
 
     async def authenticate(self, credentials: Credentials) -> Session:
         """Log in; see ``OdooGateway``."""
-        return await (await self.choose(credentials.instance)).authenticate(credentials)
+        instance = credentials.instance
+        chosen = await self.choose(instance)
+        try:
+            return await chosen.authenticate(credentials)
+        except AuthenticationFailed as refused:
+            if chosen is not self._by_key:
+                raise
+            try:
+                other = await self._for_passwords.get(
+                    instance, lambda: _first(self._candidates, instance)
+                )
+            except GatewayProtocolError:
+                raise refused from None  # keys are all that this server takes
+            session = await other.authenticate(credentials)
+            self._with_password.put(session, other)
+            return session
 
     async def execute(self, session: Session, call: Call) -> Any:
         """Run one method; see ``OdooGateway``."""
-        return await (await self.choose(session.instance)).execute(session, call)
+        gateway = self._with_password.peek(session)
+        if gateway is None:
+            gateway = await self.choose(session.instance)
+        return await gateway.execute(session, call)
 
-    async def _first(self, instance: str) -> OdooGateway:
-        problem: GatewayProtocolError | None = None
-        for candidate in self._candidates:
-            try:
-                await candidate.version(instance)
-            except GatewayProtocolError as exc:
-                problem = problem or exc
-            else:
-                return candidate
-        raise GatewayProtocolError(
-            "No Odoo answers at this address: check that it is the base address of an "
-            "Odoo 18 server, without a path such as /web."
-        ) from problem
+
+async def _first(candidates: Sequence[OdooGateway], instance: str) -> OdooGateway:
+    problem: GatewayProtocolError | None = None
+    for candidate in candidates:
+        try:
+            await candidate.version(instance)
+        except GatewayProtocolError as exc:
+            problem = problem or exc
+        else:
+            return candidate
+    raise GatewayProtocolError(
+        "No Odoo answers at this address: check that it is the base address of an "
+        "Odoo server, without a path such as /web."
+    ) from problem
 
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What the two wires have in common: Odoo's services ``common`` and ``object``.
+"""What the wires have in common: Odoo's services ``common`` and ``object``.
 
 Their arguments are made here, in plain Python, and what no wire can carry is refused
 here, before anything is sent. Sources: ``odoo/service/common.py`` and
@@ -20,6 +20,7 @@ from odooport.errors import (
 from odooport.model import Call, Credentials, Operation, ServerVersion, Session
 from odooport.schema import RAW_BYTES
 from odooport.signatures import operation_of, touches
+from odooport_adapters.versions import by_position
 
 INT4_MAX = 2**31 - 1
 """The largest id: PostgreSQL's ``integer``."""
@@ -67,6 +68,7 @@ def execute_arguments(session: Session, call: Call, rules: WireRules) -> list[An
         InvalidRequest: The wire cannot carry them, or the call is known to crash Odoo.
     """
     _refuse_raw(call)
+    call = by_position(call)
     database, _, secret = _identity(session.database, "", session.secret, rules)
     names_ids = touches(call).ids is not None
     args = [

@@ -26,6 +26,7 @@ from odooport_adapters.rpc import (
     read_version,
     writes,
 )
+from odooport_adapters.versions import answered
 
 _RULES = WireRules(
     "XML-RPC",
@@ -72,9 +73,10 @@ class XmlRpcGateway:
         """
         arguments = execute_arguments(session, call, _RULES)
         asker = Asker(session.database, session.uid)
-        return await self.ask(
+        answer = await self.ask(
             "object", "execute_kw", arguments, asker, may_write=writes(call)
         )
+        return answered(call, answer)
 
     async def ask(
         self,
