@@ -412,3 +412,64 @@ async def test_a_crash_names_its_exception_in_the_debug_text_only(ask: Ask):
         await ask("res.partner", "search", [["name", "~~", "x"]])
     assert caught.value.debug.endswith("ValueError: Invalid leaf ('name', '~~', 'x')\n")
     assert "~~" not in caught.value.message
+
+
+async def test_a_load_that_fails_leaves_no_external_id_behind(ask: Ask):
+    before = await ask("ir.model.data", "search_count", [])
+    rows = [["zz.one", "Kim", "Belgium"], ["zz.two", "Lee", "Nowhereland"]]
+    answer = await ask("res.partner", "load", ["id", "name", "country_id"], rows)
+    assert answer["ids"] is False
+    assert await ask("ir.model.data", "search_count", []) == before
+
+
+async def test_loading_stops_after_ten_errors(ask: Ask):
+    answer = await ask("res.partner", "load", ["name"], [[""]] * 30)
+    *errors, last = answer["messages"]
+    assert len(errors) == 10
+    assert last["type"] == "warning"
+    assert "interrupted" in last["message"]
+
+
+async def test_moments_are_loaded_and_exported_in_the_users_time_zone(ask: Ask):
+    rows = [["Brasserie du Parc", "2026-07-02 10:00:00"]]
+    loaded = await ask("sale.order", "load", ["partner_id", "date_order"], rows)
+    (order,) = loaded["ids"]
+    (record,) = await ask("sale.order", "read", [order], ["date_order"])
+    assert record["date_order"] == "2026-07-02 08:00:00"
+    for zone, shown in (None, "10"), ("UTC", "08"):
+        answer = await ask(
+            "sale.order",
+            "export_data",
+            [order],
+            ["date_order"],
+            context=Context(tz=zone),
+        )
+        assert answer["datas"] == [[f"2026-07-02 {shown}:00:00"]]
+
+
+async def test_an_external_id_is_known_once(ask: Ask):
+    taken = {"module": "base", "name": "be", "model": "res.partner", "res_id": 3}
+    with pytest.raises(OdooRefused, match="same external ID"):
+        await ask("ir.model.data", "create", taken)
+    assert await ask("ir.model.data", "check_object_reference", "base", "be") == [
+        "res.country",
+        20,
+    ]
+    with pytest.raises(OdooFailed):
+        await ask("ir.model.data", "check_object_reference", "base", "nope")
+
+
+async def test_weeks_begin_on_the_day_of_the_language(ask: Ask):
+    await ask("res.lang", "write", [2], {"active": True})
+    lead = await ask("crm.lead", "create", {"name": "x", "date_deadline": "2026-01-04"})
+    for lang, label in ("en_US", "W2 2026"), ("fr_FR", "W1 2026"):
+        (group,) = await ask(
+            "crm.lead",
+            "read_group",
+            [["id", "=", lead]],
+            [],
+            ["date_deadline:week"],
+            lazy=False,
+            context=Context(lang=lang),
+        )
+        assert group["date_deadline:week"] == label

@@ -1,10 +1,12 @@
-"""Ways to reach Odoo for Odooport: XML-RPC, JSON-RPC, and an Odoo in memory.
+"""Ways to reach Odoo for Odooport: JSON-2, JSON-RPC, XML-RPC, and an Odoo in memory.
 
-Each gateway is an ``odooport.ports.OdooGateway``. The two wires share one ``OdooHttp``,
+Each gateway is an ``odooport.ports.OdooGateway``. The wires share one ``OdooHttp``,
 a pooled HTTP client of one Odoo server; who opens it closes it.
 """
 
 from odooport_adapters.http import HttpLimits, OdooHttp, tls_context
+from odooport_adapters.instances import InstanceGateway
+from odooport_adapters.json2 import Json2Gateway
 from odooport_adapters.jsonrpc import JsonRpcGateway
 from odooport_adapters.memory import MemoryGateway
 from odooport_adapters.routing import AutoGateway
@@ -14,6 +16,8 @@ from odooport_adapters.xmlrpc import XmlRpcGateway
 __all__ = [
     "AutoGateway",
     "HttpLimits",
+    "InstanceGateway",
+    "Json2Gateway",
     "JsonRpcGateway",
     "MemoryGateway",
     "OdooHttp",

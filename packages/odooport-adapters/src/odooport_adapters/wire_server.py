@@ -3,7 +3,11 @@ r"""A server that speaks Odoo 18's wire over any gateway.
 It answers ``/xmlrpc/2/{common,object,db}``, ``/xmlrpc/{common,object,db}`` and
 ``/jsonrpc`` as Odoo does, faults included, so that any client of Odoo can talk to an
 Odoo in memory. Sources: ``odoo/service``, ``addons/base/controllers/rpc.py`` and
-``odoo/http.py`` of Odoo 18.
+``odoo/http.py`` of Odoo 18. If it shall play an Odoo 19, it answers ``/json/version``
+and ``/json/2/<model>/<method>`` as well (``addons/rpc/controllers`` there).
+
+Of the web client's own routes it has those that clients of Odoo call: log in and out,
+run a method, list the database, tell the version (``addons/web/controllers``).
 
 What it does not do: of a context only language, time zone, companies and
 ``active_test`` reach the gateway; and faults of ``/xmlrpc/`` have the numbers of
@@ -13,9 +17,10 @@ What it does not do: of a context only language, time zone, companies and
 import base64
 import json
 import re
+import secrets
 import xmlrpc.client
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from traceback import extract_tb
 from typing import Any, cast
@@ -42,6 +47,8 @@ from odooport.errors import (
 )
 from odooport.model import DEFAULT_INSTANCE, Call, Context, Credentials, Session
 from odooport.ports import OdooGateway
+from odooport.signatures import signature_of
+from odooport_adapters.nineteen import NineteenGateway
 
 _CRASHED, _REFUSED, _DENIED, _NO_ACCESS = 1, 2, 3, 4
 """The codes of XML-RPC faults (``addons/base/controllers/rpc.py``)."""
@@ -59,6 +66,16 @@ _XML, _JSON = "text/xml; charset=utf-8", "application/json; charset=utf-8"
 _JSON_ERROR = 200
 _BAD_GATEWAY = 502
 _SEE_OTHER = 303
+
+_EXPIRED, _NOT_FOUND = (
+    "odoo.http.SessionExpiredException",
+    "werkzeug.exceptions.NotFound",
+)
+_BEFORE: Mapping[str, tuple[int, str]] = {
+    _EXPIRED: (100, "Odoo Session Expired"),
+    _NOT_FOUND: (404, "404: Not Found"),
+}
+"""Errors before a route's own code, with their numbers (``http.py``, 2379)."""
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 """What Odoo removes from the text of its XML answers (``dump_unicode``)."""
@@ -130,6 +147,8 @@ class _Services:
             raise _translated(error) from error
 
     async def _common(self, method: str, args: Sequence[Any]) -> Any:
+        if method == "about":
+            return "See http://openerp.com"
         if method == "version":
             version = await self.gateway.version(self.instance)
             major, minor = version.series
@@ -395,9 +414,10 @@ def _json_default(value: Any) -> str:
 
 def _json_error(fault: _Fault) -> dict[str, Any]:
     name = fault.name if "." in fault.name else f"builtins.{fault.name}"
+    code, message = _BEFORE.get(fault.name, (_JSON_ERROR, "Odoo Server Error"))
     return {
-        "code": _JSON_ERROR,
-        "message": "Odoo Server Error",
+        "code": code,
+        "message": message,
         "data": {
             "name": name,
             "debug": fault.debug,
@@ -427,6 +447,7 @@ def wire_app(
     *,
     database: str = "demo",
     instance: str = DEFAULT_INSTANCE,
+    json2_keys: Mapping[str, str] | None = None,
 ) -> Starlette:
     """Answer an ASGI application that speaks Odoo's wire over a gateway.
 
@@ -435,7 +456,11 @@ def wire_app(
         database: The one database that there seems to be, and the one that the
             gateway is told.
         instance: The instance that the gateway is told.
+        json2_keys: Play an Odoo 19, and take these API keys at ``/json/2``, each with
+            its user's login; the gateway gets them as secrets. None plays none.
     """
+    if json2_keys is not None:
+        gateway = NineteenGateway(gateway)
     services = _Services(gateway, database, instance)
 
     async def xml(request: Request) -> Response:
@@ -449,7 +474,17 @@ def wire_app(
             return _bad_gateway()
         return Response(answer.encode(), headers={"Content-Type": _XML})
 
+    web = _WebClient(services)
+
     async def jsonrpc(request: Request) -> Response:
+        return await answered(request, lambda asked: _run_json(services, asked))
+
+    async def web_jsonrpc(request: Request) -> Response:
+        return await answered(request, lambda asked: web.run(request, asked))
+
+    async def answered(
+        request: Request, run: Callable[[Mapping[str, Any]], Awaitable[Any]]
+    ) -> Response:
         kind = request.headers.get("Content-Type", "").partition(";")[0].strip()
         if kind != "application/json":
             return HTMLResponse("<title>400 Bad Request</title>", 400)
@@ -465,28 +500,320 @@ def wire_app(
         asked = cast("Mapping[str, Any]", data)
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": asked.get("id")}
         try:
-            value = await _run_json(services, asked)
+            value = await run(asked)
             if value is not None:
                 answer["result"] = value
         except _Fault as fault:
             answer["error"] = _json_error(fault)
+            if fault.name in _BEFORE:  # Odoo has not read the request yet
+                answer["id"] = None
         except _Away:
             return _bad_gateway()
         try:
             text = json.dumps(answer, default=_json_default)
         except (TypeError, ValueError):
             return _broken()
-        return Response(text.encode(), headers={"Content-Type": _JSON})
+        response = Response(text.encode(), headers={"Content-Type": _JSON})
+        web.remember(request, response)
+        return response
 
     return Starlette(
         routes=[
             Route("/xmlrpc/2/{service}", xml, methods=["POST"]),
             Route("/xmlrpc/{service}", xml, methods=["POST"]),
             Route("/jsonrpc", jsonrpc, methods=["POST"]),
-            Route("/json/2/{path:path}", _to_login, methods=["GET", "POST"]),
+            *(Route(path, web_jsonrpc, methods=["POST"]) for path in _WebClient.PATHS),
+            Route("/web", _to_login),
+            *(_json2_routes(services, json2_keys) if json2_keys is not None else ()),
+            Route("/json/{path:path}", _to_login, methods=["GET", "POST"]),
             Route("/web/login", _login_page),
         ]
     )
+
+
+# The web client
+
+_COOKIE = "session_id"
+
+
+def _new_sid() -> str:
+    return secrets.token_urlsafe(48)
+
+
+class _WebClient:
+    """The routes of Odoo's web client that other clients call, with their sessions.
+
+    Args:
+        services: Odoo's services.
+        new_sid: Answers what a new session is called in its cookie.
+    """
+
+    PATHS = (
+        "/web/webclient/version_info",
+        "/web/database/list",
+        "/web/session/authenticate",
+        "/web/session/get_session_info",
+        "/web/session/check",
+        "/web/session/destroy",
+        "/web/dataset/call_kw",
+        "/web/dataset/call_kw/{path:path}",
+        "/web/dataset/call_button",
+        "/web/dataset/call_button/{path:path}",
+    )
+
+    def __init__(
+        self, services: _Services, new_sid: Callable[[], str] = _new_sid
+    ) -> None:
+        self._services = services
+        self._new_sid = new_sid
+        self._sessions: dict[str, Session] = {}
+
+    async def run(self, request: Request, asked: Mapping[str, Any]) -> Any:
+        """Run one route.
+
+        Raises:
+            _Fault: What Odoo would answer.
+            _Away: Whoever is behind the gateway does not answer.
+        """
+        raw: Any = asked.get("params")
+        params: Mapping[str, Any] = {}
+        if isinstance(raw, dict):
+            params = cast("Mapping[str, Any]", raw)
+        match request.url.path.split("/")[2:4]:
+            case ["webclient", _]:
+                return await self._services.dispatch("common", "version", [])
+            case ["database", _]:
+                return await self._services.dispatch("db", "list", [])
+            case ["session", "authenticate"]:
+                return await self._authenticate(request, params)
+            case ["session", "destroy"]:
+                self._session(request)
+                self._sessions.pop(request.cookies[_COOKIE])
+                return None
+            case ["session", "check"]:
+                self._session(request)
+                return None
+            case ["session", _]:
+                return await self._info(self._session(request), request)
+            case [_, name]:
+                answer = await self._call_kw(self._session(request), name, params)
+                action = isinstance(answer, dict)
+                return cast("Any", answer) if name == "call_kw" or action else False
+            case _:
+                raise _Fault(_CRASHED, _NOT_FOUND, "404: Not Found")
+
+    def remember(self, request: Request, response: Response) -> None:
+        """Set the cookie of a session that this request has begun."""
+        if sid := getattr(request.state, "sid", None):
+            response.set_cookie(_COOKIE, sid, httponly=True)
+
+    def _session(self, request: Request) -> Session:
+        session = self._sessions.get(request.cookies.get(_COOKIE, ""))
+        if session is None:
+            raise _Fault(_CRASHED, _EXPIRED, "Session expired")
+        return session
+
+    async def _authenticate(self, request: Request, params: Mapping[str, Any]) -> Any:
+        _need(params, "Session.authenticate()", ("db", "login", "password"))
+        services = self._services
+        if params["db"] != services.database:
+            raise _fault("AccessError", "Database not found.")
+        who = Credentials(
+            services.database,
+            str(params["login"]),
+            str(params["password"]),
+            services.instance,
+        )
+        try:
+            session = await services.gateway.authenticate(who)
+        except OdooportError as error:
+            raise _translated(error) from error
+        request.state.sid = self._new_sid()
+        self._sessions[request.state.sid] = session
+        return await self._info(session, request)
+
+    async def _call_kw(
+        self, session: Session, name: str, params: Mapping[str, Any]
+    ) -> Any:
+        _need(params, f"DataSet.{name}()", ("model", "method", "args", "kwargs"))
+        model, method, args, named = (
+            params[key] for key in ("model", "method", "args", "kwargs")
+        )
+        call = _call(model, method, args, named, self._services.instance)
+        try:
+            return await self._services.gateway.execute(session, call)
+        except AuthenticationFailed as error:
+            raise _Fault(_CRASHED, _EXPIRED, "Session expired") from error
+        except OdooportError as error:
+            fault = _translated(error)
+            if fault.text == f"Object {model} doesn't exist":
+                fault = _Fault(_CRASHED, _NOT_FOUND, "404: Not Found")
+            raise fault from error
+
+    async def _info(self, session: Session, request: Request) -> dict[str, Any]:
+        """Answer who is logged in: a part of what Odoo's web client is told."""
+
+        async def ask(model: str, method: str, *args: Any) -> Any:
+            params: Mapping[str, Any] = {"model": model, "method": method, "args": args}
+            return await self._call_kw(session, "call_kw", {**params, "kwargs": {}})
+
+        fields = ["name", "login", "partner_id", "company_id", "company_ids"]
+        (user,) = await ask("res.users", "read", [session.uid], fields)
+        companies = await ask("res.company", "read", user["company_ids"], ["name"])
+        system, manager = [
+            await ask("res.users", "has_group", [session.uid], f"base.group_{group}")
+            for group in ("system", "erp_manager")
+        ]
+        version = await self._services.dispatch("common", "version", [])
+        partner = user["partner_id"]
+        return {
+            "uid": session.uid,
+            "is_system": system,
+            "is_admin": manager,
+            "is_public": False,
+            "is_internal_user": True,
+            "user_context": await ask("res.users", "context_get"),
+            "db": self._services.database,
+            "server_version": version["server_version"],
+            "server_version_info": version["server_version_info"],
+            "name": user["name"],
+            "username": user["login"],
+            "partner_id": partner[0],
+            "partner_display_name": partner[1],
+            "web.base.url": str(request.base_url).rstrip("/"),
+            "user_companies": {
+                "current_company": user["company_id"][0],
+                "allowed_companies": {
+                    str(company["id"]): company for company in companies
+                },
+            },
+        }
+
+
+def _need(params: Mapping[str, Any], where: str, names: Sequence[str]) -> None:
+    missing = [name for name in names if name not in params]
+    if missing:
+        shown = " and ".join(repr(name) for name in missing)
+        text = f"{where} missing {len(missing)} required positional argument"
+        raise _crash("TypeError", f"{text}{'s' * (len(missing) > 1)}: {shown}")
+
+
+# JSON-2
+
+_STATUSES: Mapping[str, int] = {
+    "odoo.exceptions.AccessDenied": 403,
+    "odoo.exceptions.AccessError": 403,
+    "odoo.exceptions.MissingError": 404,
+    "odoo.exceptions.UserError": 422,
+    "odoo.exceptions.ValidationError": 422,
+    "werkzeug.exceptions.BadRequest": 400,
+    "werkzeug.exceptions.NotFound": 404,
+    "werkzeug.exceptions.Unauthorized": 401,
+    "werkzeug.exceptions.UnprocessableEntity": 422,
+}
+"""HTTP statuses of exceptions (``odoo/exceptions.py`` of Odoo 19); 500 for others."""
+
+_BEARER = re.compile(r"bearer\s+(?P<key>.+)", re.IGNORECASE)
+
+
+def _json2_routes(services: _Services, keys: Mapping[str, str]) -> list[Route]:
+    async def version(_: Request) -> Response:
+        said = await services.dispatch("common", "version", [])
+        text, info = said["server_version"], said["server_version_info"]
+        return _json2_response({"version": text, "version_info": info})
+
+    async def call(request: Request) -> Response:
+        if request.headers.get("X-Odoo-Database", services.database) != (
+            services.database
+        ):
+            return HTMLResponse("<title>404 Not Found</title>", 404)
+        if not request.headers.get("Content-Type", "").startswith("application/json"):
+            return HTMLResponse("<title>415 Unsupported Media Type</title>", 415)
+        try:
+            found = _BEARER.fullmatch(request.headers.get("Authorization", ""))
+            key = found["key"] if found else ""
+            if key not in keys:
+                raise _werkzeug("Unauthorized", "Invalid apikey")
+            who = Credentials(services.database, keys[key], key, services.instance)
+            named = _read_json2(await request.body())
+            model, method = (request.path_params[name] for name in ("model", "method"))
+            return _json2_response(
+                await _run_json2(services, who, model, method, named)
+            )
+        except _Fault as fault:
+            data = _json_error(fault)["data"]
+            return _json2_response(data, _STATUSES.get(data["name"], 500))
+        except _Away:
+            return _bad_gateway()
+
+    async def nothing(_: Request) -> Response:
+        text = "Did you mean POST /json/2/<model>/<method>?"
+        data = _json_error(_werkzeug("NotFound", text))["data"]
+        return _json2_response(data, _STATUSES[data["name"]])
+
+    return [
+        Route("/json/version", version),
+        Route("/web/version", version),
+        Route("/json/2/{model}/{method}", call, methods=["POST"]),
+        Route("/json/2/{path:path}", nothing),
+    ]
+
+
+async def _run_json2(
+    services: _Services,
+    who: Credentials,
+    model: str,
+    method: str,
+    named: dict[str, Any],
+) -> Any:
+    ids = named.pop("ids", None)
+    call = _call(model, method, [], named, services.instance)
+    signature = signature_of(call)
+    if ids and signature is not None and not signature.on_records:
+        text = f"cannot call {model}.{method} with ids"
+        raise _werkzeug("UnprocessableEntity", text)
+    if ids is not None or (signature is not None and signature.on_records):
+        call = replace(call, args=(ids or [],))
+    try:
+        session = await services.gateway.authenticate(who)
+        answer = await services.gateway.execute(session, call)
+    except OdooportError as error:
+        raise _as_json2(_translated(error), call) from error
+    return [answer] if method == "create" and type(answer) is int else answer
+
+
+def _as_json2(fault: _Fault, call: Call) -> _Fault:
+    """Answer what the controller itself says, before it calls anything."""
+    if fault.name == "AttributeError" and _LOOKING in fault.debug:
+        return _werkzeug("NotFound", fault.text, fault.debug)
+    if fault.text == f"Object {call.model} doesn't exist":
+        return _werkzeug("NotFound", f"the model {call.model!r} does not exist")
+    if fault.name == "TypeError" and fault.text.startswith(f"{call.model}."):
+        return _werkzeug("UnprocessableEntity", fault.text.partition(" ")[2])
+    return fault
+
+
+def _read_json2(body: bytes) -> dict[str, Any]:
+    try:
+        named: Any = json.loads(body)
+    except ValueError as error:
+        text = f"could not parse the body as json: {error}"
+        raise _werkzeug("BadRequest", text) from error
+    if isinstance(named, dict):
+        return cast("dict[str, Any]", named)  # keys of JSON are text
+    return {}  # what is no object has no arguments
+
+
+def _json2_response(value: Any, status: int = 200) -> Response:
+    try:
+        text = json.dumps(value, default=_json_default)
+    except (TypeError, ValueError):
+        return _broken()
+    return Response(text.encode(), status, headers={"Content-Type": _JSON})
+
+
+def _werkzeug(name: str, text: str, debug: str = "") -> _Fault:
+    return _Fault(_CRASHED, f"werkzeug.exceptions.{name}", text, debug)
 
 
 async def _run_json(services: _Services, data: Mapping[str, Any]) -> Any:

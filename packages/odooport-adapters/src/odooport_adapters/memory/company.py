@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from odooport_adapters.memory import externals
 from odooport_adapters.memory.environment import Environment, shown_moment
 from odooport_adapters.memory.writing import create, put
 
@@ -43,6 +44,7 @@ _STATES = (
     (3, "Oregon", "OR", 233),
     (4, "Noord-Holland", "NH", 165),
 )
+_STATE_NAMES = ("us_5", "us_27", "us_32", "nl_nh")
 _STAGES = (
     ("New", 0, False),
     ("Qualified", 1, False),
@@ -53,6 +55,41 @@ _PARAMETERS = (
     ("database.create_date", "2026-01-05 08:00:00"),
     ("mail.catchall.alias", "catchall"),
     ("web.base.url", "https://odoo.example.com"),
+)
+
+_MODULES = (
+    # name, label, version, whether it is an application
+    ("base", "Base", "1.3", False),
+    ("contacts", "Contacts", "1.0", True),
+    ("crm", "CRM", "1.8", True),
+    ("mail", "Discuss", "1.18", True),
+    ("product", "Products & Pricelists", "1.2", False),
+    ("sale", "Sales", "1.2", False),
+    ("sale_crm", "Opportunity to Quotation", "1.0", False),
+    ("sale_management", "Sales", "1.0", True),
+    ("sales_team", "Sales Teams", "1.1", False),
+    ("uom", "Units of measure", "1.0", False),
+    ("web", "Web", "1.0", False),
+)
+_NAMES = (
+    ("base.main_company", "res.company", 1),
+    ("base.main_partner", "res.partner", 1),
+    ("base.partner_root", "res.partner", 2),
+    ("base.partner_admin", "res.partner", 3),
+    ("base.partner_demo", "res.partner", 7),
+    ("base.user_root", "res.users", 1),
+    ("base.user_admin", "res.users", 2),
+    ("base.user_demo", "res.users", 6),
+    ("base.lang_en", "res.lang", 1),
+    ("base.lang_fr", "res.lang", 2),
+    ("base.lang_nl", "res.lang", 3),
+    ("mail.mt_comment", "mail.message.subtype", 1),
+    ("mail.mt_note", "mail.message.subtype", 2),
+    ("mail.mt_activities", "mail.message.subtype", 3),
+    ("product.product_category_all", "product.category", 1),
+    ("sales_team.team_sales_department", "crm.team", 1),
+    ("uom.product_uom_unit", "uom.uom", 1),
+    ("uom.product_uom_hour", "uom.uom", 2),
 )
 
 _TAGS = ("Prospect", "Supplier", "Reseller", "Key account")
@@ -181,7 +218,7 @@ def found_company(env: Environment) -> None:
             "time_format": "%H:%M:%S",
             "decimal_point": ".",
             "thousands_sep": ",",
-            "week_start": "7",
+            "week_start": "7" if code == "en_US" else "1",
         }
         _at(env, "res.lang", number, {**language, **formats, "active": active})
     for number, name, code, phone, currency_id in _COUNTRIES:
@@ -261,6 +298,32 @@ def set_up_shop(env: Environment) -> None:
         env.model("ir.config_parameter"),
         [{"key": key, "value": value} for key, value in _PARAMETERS],
     )
+    create(
+        env,
+        env.model("ir.module.module"),
+        [
+            {
+                "name": name,
+                "shortdesc": label,
+                "state": "installed",
+                "installed_version": f"18.0.{release}",
+                "latest_version": f"18.0.{release}",
+                "application": application,
+                "author": "Odoo S.A.",
+                "license": "LGPL-3",
+            }
+            for name, label, release, application in _MODULES
+        ],
+    )
+    create(
+        env,
+        env.model("mail.message.subtype"),
+        [
+            {"name": "Discussions", "internal": False, "sequence": 0},
+            {"name": "Note", "internal": True, "default": False, "sequence": 100},
+            {"name": "Activities", "internal": True, "default": False, "sequence": 90},
+        ],
+    )
     create(env, env.model("uom.uom"), [{"name": "Units"}])
     create(env, env.model("uom.uom"), [{"name": "Hours"}])
     create(
@@ -281,6 +344,28 @@ def set_up_shop(env: Environment) -> None:
         env.model("crm.team"),
         [{"name": "Sales", "user_id": _ADMIN, "member_ids": [[6, 0, [_ADMIN, _DEMO]]]}],
     )
+
+
+def name_records(env: Environment) -> None:
+    """Give the records that Odoo's modules bring along their external ids."""
+    for name, model, record_id in _NAMES:
+        externals.give(env, name, model, record_id, noupdate=True)
+    for group, row in env.table("res.groups").rows.items():
+        externals.give(env, row["key"], "res.groups", group, noupdate=True)
+    for country, _, code, *_ in _COUNTRIES:
+        name = "uk" if code == "GB" else code.lower()
+        externals.give(env, f"base.{name}", "res.country", country, noupdate=True)
+    for (state, *_), name in zip(_STATES, _STATE_NAMES, strict=True):
+        name = f"base.state_{name}"
+        externals.give(env, name, "res.country.state", state, noupdate=True)
+    for currency, name, *_ in _CURRENCIES:
+        externals.give(env, f"base.{name}", "res.currency", currency, noupdate=True)
+    for number, stage in enumerate(env.table("crm.stage").rows, 1):
+        name = f"crm.stage_lead{number}"
+        externals.give(env, name, "crm.stage", stage, noupdate=True)
+    for number, module in enumerate(env.table("ir.module.module").rows.values(), 1):
+        name = f"base.module_{module['name']}"
+        externals.give(env, name, "ir.module.module", number, noupdate=True)
 
 
 def hire_and_sell(env: Environment, extra_partners: int) -> None:

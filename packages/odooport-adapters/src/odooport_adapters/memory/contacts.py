@@ -507,6 +507,7 @@ BEHAVIOURS: Mapping[str, Behaviour] = MappingProxyType(
         "ir.model": Behaviour(
             computed={"count": _model_count}, name_fields=("name", "model")
         ),
+        "ir.module.module": Behaviour(name_fields=("shortdesc", "name")),
         "ir.config_parameter": Behaviour(name_fields=("key",)),
         "ir.attachment": Behaviour(
             defaults={"type": "binary", "public": False},
@@ -517,9 +518,6 @@ BEHAVIOURS: Mapping[str, Behaviour] = MappingProxyType(
             },
             inverses={"datas": _set_datas, "raw": _set_raw},
             completed=_attachment_completed,
-        ),
-        "mail.message": Behaviour(
-            name_fields=("record_name",),
         ),
     }
 )

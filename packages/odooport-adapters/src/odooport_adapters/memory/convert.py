@@ -20,6 +20,9 @@ _MOMENT = "%Y-%m-%d %H:%M:%S"
 _SCRIPT = re.compile(r"<(script|style|iframe|object)\b.*?(</\1\s*>|$)", re.I | re.S)
 _HANDLER = re.compile(r"\son\w+\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>]+)", re.I)
 _BLOCK = re.compile(r"\s*<(p|div|h[1-6]|ul|ol|table|section|blockquote|pre)\b", re.I)
+_INLINE = re.compile(r"\s*<[a-z]", re.I)
+_LONE = re.compile(r"<([a-z]\w*)[^>]*>[^<]*</\1\s*>|<br\s*/?>", re.I)
+"""One element: Odoo leaves it as it is, and wraps what has several."""
 
 
 def convert(model: Model, field: Field, value: Any, *, creating: bool) -> Any:
@@ -104,7 +107,11 @@ def _html(value: Any) -> str | None:
         return None
     text = str(value).replace("\x00", "")
     text = _HANDLER.sub("", _SCRIPT.sub("", text)).strip()
-    return text if not text or _BLOCK.match(text) else f"<p>{text}</p>"
+    if not text or _BLOCK.match(text) or _LONE.fullmatch(text):
+        return text
+    if _INLINE.match(text):
+        return f"<span>{text}</span>"
+    return f"<p>{text}</p>"
 
 
 def _integer(value: Any) -> int:

@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from odooport.model import Call, Context, Credentials, ServerVersion, Session
 from odooport.ports import OdooGateway
-from odooport_adapters.memory import contacts, faults, selling
-from odooport_adapters.memory.company import found_company, hire_and_sell, set_up_shop
+from odooport_adapters.memory import contacts, externals, faults, messages, selling
+from odooport_adapters.memory.company import (
+    found_company,
+    hire_and_sell,
+    name_records,
+    set_up_shop,
+)
 from odooport_adapters.memory.environment import Environment, find_one
 from odooport_adapters.memory.methods import (
     ARCHIVING,
@@ -70,20 +75,31 @@ class MemoryGateway:
         self._database = database
         self._clock = clock
         self._registry = Registry.load(
-            {**contacts.BEHAVIOURS, **selling.BEHAVIOURS}, models
+            {
+                **contacts.BEHAVIOURS,
+                **externals.BEHAVIOURS,
+                **messages.BEHAVIOURS,
+                **selling.BEHAVIOURS,
+            },
+            models,
         )
         self._store = Store()
         self._handlers: dict[tuple[str, str], Handler] = {}
         self._signatures: dict[Callable[..., Any], inspect.Signature] = {}
         for model in self._registry.models.values():
             columns = [field for field in model.fields.values() if field.column]
+            looked_up = externals.INDEXED if model.name == externals.DATA else ()
             self._store.tables[model.name] = Table(
-                [field.name for field in columns if field.type == "many2one"],
+                [
+                    *(field.name for field in columns if field.type == "many2one"),
+                    *looked_up,
+                ],
                 [field.name for field in columns if field.type == "many2many"],
             )
         with self._store.transaction():
             found_company(self._root())
             set_up_shop(self._root())
+            name_records(self._root())
 
     @classmethod
     def demo(

@@ -33,6 +33,7 @@ _NUMBERS: Mapping[str, Callable[[datetime], int]] = MappingProxyType(
     }
 )
 _SHOWN = "%Y-%m-%d %H:%M:%S"
+_SUNDAY = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,9 @@ def _grouping(env: Environment, model: Model, spec: str) -> _Grouping:
         if granularity not in (*_GRANULARITIES, *_NUMBERS):
             text = f"Granularity specification isn't correct: {granularity!r}"
             raise faults.crash("ValueError", text)
+        if granularity == "hour" and field.type == "date":
+            text = "'datetime.date' object has no attribute 'hour'"
+            raise faults.crash("AttributeError", text)
     return _Grouping(spec, field, granularity or None)
 
 
@@ -205,6 +209,7 @@ def _key_of(
     if field.type == "many2many":
         return lambda record_id, row: get(record_id, row) or (None,)
     if granularity is not None:
+        first_day = _first_day(env)
 
         def bucket(record_id: int, row: Row) -> Sequence[Any]:
             value = get(record_id, row)
@@ -213,7 +218,7 @@ def _key_of(
             moment = _local(field, value, zone)
             if granularity in _NUMBERS:
                 return (_NUMBERS[granularity](moment),)
-            return (_start(moment, granularity),)
+            return (_start(moment, granularity, first_day),)
 
         return bucket
     if field.type == "boolean":
@@ -238,7 +243,7 @@ def _local(field: Field, value: str, zone: ZoneInfo) -> datetime:
     return moment.astimezone(zone).replace(tzinfo=None)
 
 
-def _start(moment: datetime, granularity: str) -> datetime:
+def _start(moment: datetime, granularity: str, first_day: int) -> datetime:
     day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
     match granularity:
         case "hour":
@@ -246,7 +251,7 @@ def _start(moment: datetime, granularity: str) -> datetime:
         case "day":
             return day
         case "week":
-            return day - timedelta(days=day.isoweekday() % 7)  # en_US: Sunday
+            return day - timedelta(days=(day.isoweekday() - first_day) % 7)
         case "month":
             return day.replace(day=1)
         case "quarter":
@@ -271,6 +276,28 @@ def _end(start: datetime, granularity: str) -> datetime:
             return start.replace(year=start.year + 1)
 
 
+def _first_day(env: Environment) -> int:
+    """Answer the day with which a week begins: 1 for Monday, 7 for Sunday."""
+    lang = env.context.lang or "en_US"
+    rows = env.table("res.lang").rows.values()
+    found = next((row for row in rows if row["code"] == lang), None)
+    return int(found["week_start"]) if found else _SUNDAY
+
+
+def _week(start: datetime) -> tuple[int, int]:
+    """Answer number and year of a week.
+
+    Weeks that begin on Monday are ISO's. Where they begin on Sunday, the first one is
+    that of the first of January, as in the United States.
+    """
+    if start.isoweekday() != _SUNDAY:
+        return start.isocalendar().week, start.isocalendar().year
+    year = (start + timedelta(days=6)).year
+    january = start.replace(year=year, month=1, day=1)
+    first = january - timedelta(days=january.isoweekday() % 7)
+    return (start - first).days // 7 + 1, year
+
+
 def _label(start: datetime, granularity: str) -> str:
     match granularity:
         case "hour":
@@ -278,8 +305,8 @@ def _label(start: datetime, granularity: str) -> str:
         case "day":
             return start.strftime("%d %b %Y")
         case "week":
-            middle = start + timedelta(days=4)
-            return f"W{middle.isocalendar().week} {middle.isocalendar().year}"
+            number, year = _week(start)
+            return f"W{number} {year}"
         case "month":
             return start.strftime("%B %Y")
         case "quarter":

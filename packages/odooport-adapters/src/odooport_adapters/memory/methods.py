@@ -1,14 +1,17 @@
 """The public methods that every model has, with Odoo 18's parameters."""
 
-import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, cast
 
 from odooport_adapters.memory import faults
 from odooport_adapters.memory.contacts import may_write_own_settings
-from odooport_adapters.memory.environment import Environment, shown_moment
+from odooport_adapters.memory.environment import Environment
+from odooport_adapters.memory.exporting import export_data
+from odooport_adapters.memory.externals import get_external_id
 from odooport_adapters.memory.groups import read_group
+from odooport_adapters.memory.loading import load
+from odooport_adapters.memory.messages import message_post
 from odooport_adapters.memory.reading import (
     CLASSIC,
     default_get,
@@ -199,6 +202,22 @@ def _get_metadata(
     return metadata(env, model, ids)
 
 
+def _get_external_id(env: Environment, model: Model, ids: list[int]) -> dict[int, str]:
+    return get_external_id(env, model.name, ids)
+
+
+def _load(
+    env: Environment, model: Model, fields: Sequence[str], data: Sequence[Sequence[Any]]
+) -> dict[str, Any]:
+    return load(env, model, fields, data)
+
+
+def _export_data(
+    env: Environment, model: Model, ids: list[int], fields_to_export: Sequence[str]
+) -> dict[str, Any]:
+    return export_data(env, model, ids, fields_to_export)
+
+
 def _exists(env: Environment, model: Model, ids: list[int]) -> list[int]:
     return [record_id for record_id in ids if record_id in env.table(model.name).rows]
 
@@ -211,38 +230,19 @@ def _unarchive(env: Environment, model: Model, ids: list[int]) -> None:
     write(env, model, ids, {"active": True})
 
 
-def _message_post(
-    env: Environment,
-    model: Model,
-    ids: list[int],
-    *,
-    body: str = "",
-    subject: str | bool = False,
-    message_type: str = "notification",
-    body_is_html: bool = False,
-    **_others: Any,
-) -> int:
-    """Post a message; a text body is escaped, as Odoo does over RPC."""
-    check_records(env, model, ids, "read")
+def _toggle(env: Environment, model: Model, ids: list[int]) -> None:
+    active = [one for one in ids if env.get(model.name, one, "active")]
+    write(env, model, active, {"active": False})
+    write(env, model, [one for one in ids if one not in active], {"active": True})
+
+
+def _has_group(env: Environment, ids: list[int], group_ext_id: str) -> bool:
     if len(ids) != 1:
         shown = ", ".join(map(str, ids))
-        raise faults.crash("ValueError", f"Expected singleton: {model.name}({shown})")
-    env.existing(model.name, ids)
-    text = body if body_is_html else html.escape(body)
-    partner = env.get("res.users", env.uid, "partner_id")
-    values = {
-        "model": model.name,
-        "res_id": ids[0],
-        "record_name": env.display_name(model.name, ids[0]),
-        "body": text,
-        "subject": subject,
-        "message_type": message_type,
-        "author_id": partner,
-        "email_from": env.get("res.partner", partner or 0, "email_formatted"),
-        "date": shown_moment(env.moment),
-        "is_internal": True,
-    }
-    return create(env.sudo(), env.model("mail.message"), [values])[0]
+        raise faults.crash("ValueError", f"Expected singleton: res.users({shown})")
+    groups = env.table("res.groups").rows
+    own: Sequence[int] = env.get("res.users", ids[0], "groups_id") or ()
+    return group_ext_id in {groups[group]["key"] for group in own}
 
 
 def _context_get(env: Environment) -> dict[str, Any]:
@@ -281,24 +281,32 @@ GENERIC: Mapping[str, tuple[Callable[..., Any], bool]] = MappingProxyType(
         "check_access": (_check_access, True),
         "check_access_rights": (_check_access_rights, False),
         "get_metadata": (_get_metadata, True),
+        "get_external_id": (_get_external_id, True),
+        "load": (_load, False),
+        "export_data": (_export_data, True),
         "exists": (_exists, True),
     }
 )
 """For each method of all models: the function, and whether ids come first."""
 
 ARCHIVING: Mapping[str, tuple[Callable[..., Any], bool]] = MappingProxyType(
-    {"action_archive": (_archive, True), "action_unarchive": (_unarchive, True)}
+    {
+        "action_archive": (_archive, True),
+        "action_unarchive": (_unarchive, True),
+        "toggle_active": (_toggle, True),
+    }
 )
 """The methods of models with an ``active`` field."""
 
 POSTING: Mapping[str, tuple[Callable[..., Any], bool]] = MappingProxyType(
-    {"message_post": (_message_post, True)}
+    {"message_post": (message_post, True)}
 )
 """The methods of models with messages."""
 
 OWN: Mapping[tuple[str, str], Method] = MappingProxyType(
     {
         ("res.users", "context_get"): Method(_context_get, on_records=False),
+        ("res.users", "has_group"): Method(_has_group),
         ("ir.model", "get_available_models"): Method(
             _get_available_models, on_records=False
         ),

@@ -5,6 +5,7 @@ from typing import Any
 
 from odooport_adapters.memory import faults
 from odooport_adapters.memory.environment import Environment, shown_moment
+from odooport_adapters.memory.externals import KEY, of_record
 from odooport_adapters.memory.registry import Field, Model
 from odooport_adapters.memory.search import search
 from odooport_adapters.memory.store import Row
@@ -142,9 +143,12 @@ def default_get(env: Environment, model: Model, names: Sequence[str]) -> dict[st
 def metadata(
     env: Environment, model: Model, ids: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """Answer who created and changed records, and when."""
+    """Answer who created and changed records, when, and their external ids."""
     stamps = ["create_uid", "create_date", "write_uid", "write_date"]
-    return [
-        {**record, "xmlid": False, "noupdate": False, "xmlids": []}
-        for record in read(env, model, ids, stamps)
-    ]
+    answer: list[dict[str, Any]] = []
+    for record in read(env, model, ids, stamps):
+        rows = of_record(env, model.name, record["id"])
+        named = [{"xmlid": row[KEY], "noupdate": row["noupdate"]} for row in rows]
+        last = named[-1] if named else {"xmlid": False, "noupdate": False}
+        answer.append({**record, **last, "xmlids": named})
+    return answer

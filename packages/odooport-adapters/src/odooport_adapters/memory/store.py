@@ -12,7 +12,8 @@ class Table:
     """The rows of one model, and who points where.
 
     Args:
-        many2one: The stored many2one fields to keep an index of.
+        many2one: The stored many2one fields to keep an index of, or other columns that
+            rows are looked up by.
         many2many: The stored many2many fields to keep an index of.
     """
 
@@ -21,12 +22,12 @@ class Table:
         self.next_id = 1
         self._many2one = tuple(many2one)
         self._many2many = tuple(many2many)
-        self._pointing: dict[str, dict[int, dict[int, None]]] = {
+        self._pointing: dict[str, dict[Any, dict[int, None]]] = {
             name: {} for name in (*many2one, *many2many)
         }
 
-    def pointing_at(self, field: str, target: int) -> list[int]:
-        """Answer the ids of the rows whose field holds the target's id."""
+    def pointing_at(self, field: str, target: int | str) -> list[int]:
+        """Answer the ids of the rows whose field holds the target."""
         return list(self._pointing[field].get(target, ()))
 
     def put(self, record_id: int, row: Row | None) -> Row | None:
@@ -52,13 +53,29 @@ class Table:
             self.rows[record_id] = row
         return old
 
-    def _point(self, field: str, target: int | None, record_id: int) -> None:
+    def _point(self, field: str, target: Any, record_id: int) -> None:
         if target:
             self._pointing[field].setdefault(target, {})[record_id] = None
 
-    def _unpoint(self, field: str, target: int | None, record_id: int) -> None:
+    def _unpoint(self, field: str, target: Any, record_id: int) -> None:
         if target and (ids := self._pointing[field].get(target)) is not None:
             ids.pop(record_id, None)
+
+
+class Savepoint:
+    """A point in a transaction to which it can go back.
+
+    Args:
+        store: The store.
+    """
+
+    def __init__(self, store: "Store") -> None:
+        self._store = store
+        self._mark = store.changes
+
+    def undo(self) -> None:
+        """Take back what changed since; the transaction goes on."""
+        self._store.take_back(self._mark)
 
 
 class Store:
@@ -85,6 +102,28 @@ class Store:
         table.next_id += 1
         return record_id
 
+    @property
+    def changes(self) -> int:
+        """How many changes the running transaction has made."""
+        return len(self._undo)
+
+    def take_back(self, mark: int) -> None:
+        """Undo the changes after a mark, the newest first."""
+        while len(self._undo) > mark:
+            table, record_id, row = self._undo.pop()
+            table.put(record_id, row)
+        self.stamp += 1
+
+    @contextmanager
+    def savepoint(self) -> Generator[Savepoint]:
+        """If what happens inside fails, only that is undone."""
+        savepoint = Savepoint(self)
+        try:
+            yield savepoint
+        except BaseException:
+            savepoint.undo()
+            raise
+
     @contextmanager
     def transaction(self) -> Generator[None]:
         """All of what happens inside is kept, or nothing of it."""
@@ -92,9 +131,7 @@ class Store:
         try:
             yield
         except BaseException:
-            for table, record_id, row in reversed(self._undo):
-                table.put(record_id, row)
-            self.stamp += 1
+            self.take_back(0)
             raise
         finally:
             self._undo.clear()
