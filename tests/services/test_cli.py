@@ -171,11 +171,35 @@ def test_a_port_in_use_is_told_in_one_line(odooport, command: str):
     assert str(port) in outcome.err
 
 
+def test_a_port_in_use_is_told_by_the_fake_odoo(odooport):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        outcome = odooport(f"fake-odoo --port {port}")
+
+    assert (outcome.status, len(outcome.err.splitlines())) == (1, 1)
+    assert "--port" in outcome.err
+
+
+def test_the_line_on_the_card_of_the_fake_odoo_works_when_pasted(environ):
+    command = [sys.executable, "-m", "odooport_cli.main", "fake-odoo", "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ
+    ) as server:
+        assert server.stdout is not None
+        line = next(line for line in server.stdout if "python3 -c" in line)
+        pasted = [sys.executable, *shlex.split(line)[1:]]
+        done = subprocess.run(pasted, capture_output=True, text=True, timeout=PATIENCE)
+        server.send_signal(signal.SIGINT)
+        _, err = server.communicate(timeout=PATIENCE)
+    assert int(done.stdout) > 30
+    assert (server.returncode, err) == (0, "")
+
+
 def test_without_a_command_the_commands_are_shown(odooport):
     outcome = odooport("")
 
     assert outcome.status == 0
-    for command in ("demo", "serve", "doctor", "keys"):
+    for command in ("demo", "serve", "doctor", "keys", "fake-odoo"):
         assert command in outcome.out
 
 

@@ -593,7 +593,7 @@ BAD = {
     "an instance without a login": (
         "count_records",
         {"model": "res.partner", "context": {"instance": "other"}},
-        "authentication_failed: ",
+        "invalid_request: There is no instance 'other' here",
     ),
 }
 

@@ -12,6 +12,8 @@ import structlog
 from odooport.model import Credentials
 from odooport_runtime.logging import configure_logging
 from odooport_runtime.settings import (
+    Connection,
+    InstanceSettings,
     Settings,
     SettingsError,
     demo_settings,
@@ -198,6 +200,130 @@ def test_a_dollar_in_a_dotenv_password_stays(tmp_path: Path):
     assert password.get_secret_value() == "a${HOME}b"
 
 
+# Several instances
+
+
+SHOP = """
+transport = "jsonrpc"
+timeout = 60
+
+[instances.shop]
+url = "https://shop.example.com/"
+db = "shop"
+user = "bridge"
+api_key_env = "ODOO_SHOP_KEY"
+transport = "xmlrpc"
+timeout = 5
+ca_bundle = "shop.pem"
+"""
+SHOP_KEY = {"ODOO_SHOP_KEY": "sh0pk3y"}
+OFFICE = """
+[instances.office]
+url = "https://office.example.com"
+db = "office"
+user = "clerk"
+password = "0ff1ce"
+"""
+
+
+def test_each_instance_has_its_own_login_and_way(tmp_path: Path):
+    write(tmp_path, toml=SHOP + OFFICE)
+
+    connections = load_settings(SHOP_KEY, tmp_path).connections()
+
+    assert connections == {
+        "office": Connection(
+            Credentials("office", "clerk", "0ff1ce", "office"),
+            "https://office.example.com",
+            "jsonrpc",
+            None,
+            60,
+        ),
+        "shop": Connection(
+            Credentials("shop", "bridge", "sh0pk3y", "shop"),
+            "https://shop.example.com",
+            "xmlrpc",
+            tmp_path / "shop.pem",
+            5,
+        ),
+    }
+    assert "sh0pk3y" not in repr(connections)
+
+
+def test_the_variables_set_the_default_beside_the_others(tmp_path: Path):
+    write(tmp_path, toml=SHOP)
+    environ = {**ODOO, **SHOP_KEY, "ODOOPORT_CONFIG": "odooport.toml"}
+
+    logins = load_settings(environ, tmp_path).credentials()
+
+    assert list(logins) == ["default", "shop"]
+    assert logins["default"] == Credentials("prod", "bridge", "pa55word")
+
+
+def test_without_a_default_there_is_none(tmp_path: Path):
+    write(tmp_path, toml=SHOP)
+
+    assert list(load_settings(SHOP_KEY, tmp_path).credentials()) == ["shop"]
+
+
+def test_the_default_may_have_a_way_of_its_own(tmp_path: Path):
+    write(
+        tmp_path,
+        toml='[instances.default]\ntransport = "xmlrpc"\nurl = "https://old.example"',
+    )
+    environ = {
+        **ODOO,
+        "ODOOPORT_CONFIG": "odooport.toml",
+        "ODOOPORT_TRANSPORT": "jsonrpc",
+    }
+
+    default = load_settings(environ, tmp_path).connections()["default"]
+
+    assert (default.transport, default.url) == ("xmlrpc", "https://odoo.example.com")
+
+
+def test_a_secret_is_taken_from_the_variable_that_the_file_names(tmp_path: Path):
+    default = SHOP.replace("instances.shop", "instances.default")
+    write(tmp_path, toml=default, dotenv="ODOO_SHOP_KEY=from-dotenv\n")
+
+    assert load_settings({}, tmp_path).credentials()["default"].secret == "from-dotenv"
+    process = load_settings(SHOP_KEY, tmp_path).credentials()
+    assert process["default"].secret == "sh0pk3y"
+
+
+def test_a_secret_that_is_not_there_yet_matters_only_where_it_is_needed(tmp_path: Path):
+    write(tmp_path, toml=SHOP)
+
+    settings = load_settings({}, tmp_path)
+
+    with pytest.raises(SettingsError) as caught:
+        settings.credentials()
+    assert caught.value.message == (
+        "[instances.shop] is not complete: set the variable ODOO_SHOP_KEY, which "
+        "'api_key_env' names."
+    )
+
+
+def test_an_instance_that_lacks_something_says_what(tmp_path: Path):
+    write(tmp_path, toml='[instances.shop]\nurl = "https://shop.example.com"')
+
+    with pytest.raises(SettingsError, match=r"\[instances.shop\].*db, user, api_key"):
+        load_settings(
+            ODOO | {"ODOOPORT_CONFIG": "odooport.toml"}, tmp_path
+        ).credentials()
+
+
+def test_an_instance_in_memory_needs_nothing_else(tmp_path: Path):
+    write(tmp_path, toml='[instances.trial]\ntransport = "memory"')
+
+    connections = load_settings({}, tmp_path).connections()
+
+    assert connections["trial"].credentials == Credentials(
+        "demo", "admin", "admin", "trial"
+    )
+    assert list(connections) == ["trial"]
+
+
 # What is wrong
 
 
@@ -247,11 +373,46 @@ def test_all_wrong_values_are_named_together(tmp_path: Path):
         ("unheard_of = 1", "'unheard_of' in odooport.toml; use"),
         ('url = "https://x"', "'url' in odooport.toml"),
         ("[instances.default]\npasword = 'x'", "'pasword' in [instances.default]"),
-        ("[instances.other]\nurl = 'x'", "'other' in [instances] in odooport.toml"),
+        (
+            "[instances.shop]\nurl = 'x'",
+            "'url' in [instances.shop] in odooport.toml is not right: write the whole",
+        ),
+        ("[instances.shop]\npasword = 'x'", "'pasword' in [instances.shop]"),
+        ("[instances.shop]\nport = 1", "'port' in [instances.shop]"),
+        (
+            "[instances.shop]\ntransport = 'soap'",
+            "'transport' in [instances.shop] in odooport.toml is not right",
+        ),
+        (
+            "[instances.shop]\ntimeout = 0",
+            "'timeout' in [instances.shop] in odooport.toml is not right",
+        ),
+        (
+            "[instances.Shop]\ndb = 'x'",
+            "The name of [instances.Shop] in odooport.toml is not right: write small",
+        ),
+        ('[instances."a b"]', "The name of [instances.a b]"),
+        ("[instances]\nshop = 3", "[instances.shop] in odooport.toml must be a table"),
+        (
+            "[instances.shop]\npassword = 'x'\npassword_env = 'ODOO_X'",
+            "has 'password' and 'password_env': give one",
+        ),
+        (
+            "[instances.shop]\napi_key_env = 'AWS_SECRET_ACCESS_KEY'",
+            "'api_key_env' in [instances.shop] in odooport.toml is not right: name a",
+        ),
+        (
+            "[instances.default]\napi_key_env = 'ODOOPORT_SECRET_KEY'",
+            "begins with ODOO_",
+        ),
+        ("[instances.shop]\napi_key_env = ['x']", "'api_key_env' in [instances.shop]"),
         ("instances = 3", "[instances] in odooport.toml must be a table"),
         ("port = 'x'", "'port' in odooport.toml is not right"),
         ("port = ", "odooport.toml cannot be read"),
-        ("[instances.default]\ndb = 5", "'db' in odooport.toml is not right"),
+        (
+            "[instances.default]\ndb = 5",
+            "'db' in [instances.default] in odooport.toml is not right",
+        ),
     ],
 )
 def test_a_wrong_file_says_where(tmp_path: Path, toml: str, told: str):
@@ -313,15 +474,25 @@ def test_the_reference_names_every_variable():
     reference = settings_reference()
 
     for name in Settings.model_fields:
-        if name != "sources":
+        if name not in ("instances", "sources"):
             assert all(f"`{variable}`" in reference for variable in variables_of(name))
+    for name in InstanceSettings.model_fields:
+        assert f"`{name}`" in reference
 
 
 def test_the_example_in_the_reference_works(tmp_path: Path):
     toml = settings_reference().split("```toml\n")[1].split("```")[0]
     write(tmp_path, toml=toml)
+    environ = {"ODOO_PRODUCTION_API_KEY": "k1", "ODOO_SHOP_API_KEY": "k2"}
 
-    assert load_settings({}, tmp_path).credentials()["default"].database == "production"
+    settings = load_settings(environ, tmp_path)
+
+    logins = settings.credentials()
+    assert {name: login.secret for name, login in logins.items()} == {
+        "default": "k1",
+        "shop": "k2",
+    }
+    assert settings.connections()["shop"].timeout == 30
 
 
 # The log

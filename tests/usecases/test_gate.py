@@ -12,11 +12,14 @@ from odooport import (
     AuthenticationFailed,
     Call,
     Caller,
+    Context,
     Credentials,
     Decision,
     Gate,
     GatewayUnavailable,
+    InvalidRequest,
     Odoo,
+    OdooAccessError,
     OdooDecides,
     PermissionDenied,
     Principal,
@@ -247,13 +250,24 @@ async def test_a_refused_login_is_not_tried_again_for_a_minute(
     assert gateway.logins == 3
 
 
-async def test_an_instance_without_a_login_is_refused(
+async def test_an_instance_without_a_login_is_refused_and_the_others_named(
     gateway: CountingGateway, audit: Remembers
 ) -> None:
     elsewhere = Call("res.partner", "search_count", ([],), instance="other")
-    with pytest.raises(AuthenticationFailed, match="'other'"):
+    with pytest.raises(InvalidRequest, match=r"'other' here; .* use: 'default'"):
         await gate_over(gateway, audit).run(caller(), elsewhere)
     assert gateway.calls == []
+
+
+async def test_a_company_that_is_not_the_users_is_in_the_audit(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    gate = gate_over(gateway, audit)
+    with pytest.raises(OdooAccessError, match="company 99, only in 1"):
+        await gate.check(caller(), Context(companies=(99,)), instance="default")
+    ((event, _),) = audit.events
+    assert (event.outcome, event.call.model) == ("odoo_access_denied", "res.company")
+    assert event.ids == (99,)
 
 
 async def test_a_token_that_the_policy_refuses_lets_nobody_in(

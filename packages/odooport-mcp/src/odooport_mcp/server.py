@@ -27,7 +27,7 @@ from odooport_mcp.results import encodable, text_of
 from odooport_mcp.tools import TOOLS, ToolSpec
 
 INSTRUCTIONS = (
-    "Odooport gives you an Odoo 18 database. Find a model's name with find_models and "
+    "Odooport gives you an Odoo database. Find a model's name with find_models and "
     "its fields with describe_model, then search_records. Search before you write; "
     "tell the user what you are going to change or delete. A failed call changed "
     "nothing unless its message says otherwise; errors begin with a code and say what "

@@ -5,6 +5,7 @@ as arguments: ``Container(settings=Settings(...))``. ``shutdown`` closes what wa
 """
 
 import time
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -12,18 +13,24 @@ from dependency_injector import containers, providers
 
 from odooport.errors import InvalidRequest
 from odooport.gate import Gate
-from odooport.model import DEFAULT_INSTANCE, Credentials
 from odooport.ports import AuthPolicy, OdooGateway
 from odooport_adapters import (
     AutoGateway,
     HttpLimits,
+    InstanceGateway,
+    Json2Gateway,
     JsonRpcGateway,
     MemoryGateway,
     OdooHttp,
     XmlRpcGateway,
     tls_context,
 )
-from odooport_runtime.settings import Settings, SettingsError, load_settings
+from odooport_runtime.settings import (
+    Connection,
+    Settings,
+    SettingsError,
+    load_settings,
+)
 from odooport_security import (
     JsonLinesAudit,
     KeyPolicy,
@@ -35,44 +42,71 @@ from odooport_security import (
 )
 
 _CONNECT_SECONDS = 10.0
-
-
-def _credentials(settings: Settings) -> dict[str, Credentials]:
-    """Answer the login of each instance; in memory it is the demo company's."""
-    if settings.transport != "memory":
-        return settings.credentials()
-    login = settings.user or "admin"
-    secret = settings.api_key or settings.password
-    return {
-        DEFAULT_INSTANCE: Credentials(
-            settings.db or "demo",
-            login,
-            login if secret is None else secret.get_secret_value(),
-        )
-    }
+_TRANSPORTS: Mapping[type[OdooGateway], str] = {
+    Json2Gateway: "JSON-2",
+    JsonRpcGateway: "JSON-RPC",
+    XmlRpcGateway: "XML-RPC",
+}
 
 
 def _closing() -> AsyncExitStack:
     return AsyncExitStack()
 
 
-def _http(settings: Settings, closing: AsyncExitStack) -> OdooHttp:
-    address = settings.address()
+def _http(connection: Connection, closing: AsyncExitStack) -> OdooHttp:
     try:
-        tls = tls_context(ca_bundle=settings.ca_bundle)
+        tls = tls_context(ca_bundle=connection.ca_bundle)
     except InvalidRequest as error:
-        raise SettingsError(f"ODOOPORT_CA_BUNDLE: {error.message}") from error
+        name = connection.credentials.instance
+        raise SettingsError(
+            f"ODOOPORT_CA_BUNDLE, or 'ca_bundle' of the instance {name!r}: "
+            f"{error.message}"
+        ) from error
     http = OdooHttp(
-        address,
+        connection.url,
         limits=HttpLimits(
-            connect_seconds=min(_CONNECT_SECONDS, settings.timeout),
-            read_seconds=settings.timeout,
-            call_seconds=settings.timeout,
+            connect_seconds=min(_CONNECT_SECONDS, connection.timeout),
+            read_seconds=connection.timeout,
+            call_seconds=connection.timeout,
         ),
         tls=tls,
     )
     closing.push_async_callback(http.aclose)
     return http
+
+
+def _wire(
+    connection: Connection, closing: AsyncExitStack, clock: Callable[[], float]
+) -> OdooGateway:
+    """Answer the gateway of one instance."""
+    if connection.transport == "memory":
+        return MemoryGateway.demo(database=connection.credentials.database)
+    http = _http(connection, closing)
+    match connection.transport:
+        case "xmlrpc":
+            return XmlRpcGateway(http)
+        case "jsonrpc":
+            return JsonRpcGateway(http)
+        case "json2":
+            return Json2Gateway(http, clock=clock)
+        case "auto":
+            return AutoGateway(
+                [JsonRpcGateway(http), XmlRpcGateway(http)],
+                by_key=Json2Gateway(http, clock=clock),
+                clock=clock,
+            )
+
+
+def _gateway(
+    settings: Settings, closing: AsyncExitStack, clock: Callable[[], float]
+) -> InstanceGateway:
+    """Answer the gateway to every instance, each with connections of its own."""
+    return InstanceGateway(
+        {
+            name: _wire(connection, closing, clock)
+            for name, connection in settings.connections().items()
+        }
+    )
 
 
 def _key_store(state: Path, closing: AsyncExitStack) -> KeyStore:
@@ -94,20 +128,10 @@ class Container(containers.DeclarativeContainer):
     clock = providers.Object(time.monotonic)
     closing = providers.Singleton(_closing)
 
-    http = providers.Singleton(_http, settings, closing)
-    xmlrpc = providers.Singleton(XmlRpcGateway, http)
-    jsonrpc = providers.Singleton(JsonRpcGateway, http)
-    gateway: providers.Provider[OdooGateway] = providers.Selector(
-        settings.provided.transport,
-        auto=providers.Singleton(
-            AutoGateway, providers.List(jsonrpc, xmlrpc), clock=clock
-        ),
-        xmlrpc=xmlrpc,
-        jsonrpc=jsonrpc,
-        memory=providers.Singleton(MemoryGateway.demo),
+    gateway: providers.Provider[OdooGateway] = providers.Singleton(
+        _gateway, settings, closing, clock
     )
-
-    credentials = providers.Singleton(_credentials, settings)
+    credentials = providers.Singleton(Settings.credentials, settings)
     key_store = providers.Singleton(_key_store, settings.provided.state, closing)
     policy: providers.Provider[AuthPolicy] = providers.Singleton(
         KeyPolicy, key_store, credentials
@@ -129,6 +153,20 @@ class LocalContainer(Container):
         Container.settings.provided.role,
         Container.credentials,
     )
+
+
+async def transport_of(gateway: OdooGateway, instance: str) -> str:
+    """Answer what an instance is spoken with, such as ``JSON-RPC``.
+
+    Raises:
+        InvalidRequest: There is no such instance.
+        GatewayError: The server cannot be asked what it offers.
+    """
+    if isinstance(gateway, InstanceGateway):
+        gateway = gateway.gateway(instance)
+    if isinstance(gateway, AutoGateway):
+        gateway = await gateway.choose(instance)
+    return _TRANSPORTS.get(type(gateway), "memory")
 
 
 async def shutdown(container: Container) -> None:

@@ -4,6 +4,10 @@ A variable beats ``.env``, and ``.env`` beats ``odooport.toml``. Both files are 
 from the working directory only if no variable names an Odoo: an agent starts the stdio
 door inside other people's folders, and what lies there must not bend a connection that
 was set on purpose. ``ODOOPORT_CONFIG`` names a configuration file that is always read.
+
+The variables set the instance ``default``; the file can have others beside it, or
+instead of it. A call that names no instance means ``default``, and no other ever takes
+its place.
 """
 
 import difflib
@@ -35,6 +39,11 @@ CONFIG_FILE = "odooport.toml"
 DOTENV_FILE = ".env"
 
 _BACKEND_PATHS = frozenset({"web", "odoo", "xmlrpc", "jsonrpc", "json"})
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
+_VARIABLE = re.compile(r"ODOO_[A-Z0-9_]{1,100}", re.ASCII)
+"""The variables that a file may take a secret from: a file that somebody planted must
+not be able to send any other to a server of its choice."""
+
 _BUDGET = re.compile(r"[1-9]\d{0,8}/(second|minute|hour|day)")
 
 
@@ -71,6 +80,22 @@ def _budget(raw: str) -> str:
     return raw
 
 
+def _name(raw: str) -> str:
+    if _NAME.fullmatch(raw) is None:
+        raise ValueError(
+            "write small letters, digits, hyphens and underscores, such as shop-be"
+        )
+    return raw
+
+
+def _variable(raw: str) -> str:
+    if _VARIABLE.fullmatch(raw) is None:
+        raise ValueError(
+            "name a variable that begins with ODOO_, such as ODOO_SHOP_API_KEY"
+        )
+    return raw
+
+
 def _lower(raw: object) -> object:
     return raw.strip().lower() if isinstance(raw, str) else raw
 
@@ -86,6 +111,87 @@ def _by(*variables: str) -> dict[str, Any]:
 
 _File = Annotated[Path, AfterValidator(Path.expanduser)]
 _Word = BeforeValidator(_lower)
+_Url = Annotated[str, AfterValidator(_address)]
+_Name = Annotated[str, AfterValidator(_name)]
+_Variable = Annotated[str, AfterValidator(_variable)]
+
+type Transport = Literal["auto", "json2", "jsonrpc", "xmlrpc", "memory"]
+"""How to speak with an Odoo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to reach one Odoo database.
+
+    Attributes:
+        credentials: The login, which names the instance.
+        url: The address; empty where everything is in memory.
+        transport: How to speak with it.
+        ca_bundle: The certificate authorities to trust in place of the usual ones.
+        timeout: The most seconds that one call may take.
+    """
+
+    credentials: Credentials
+    url: str
+    transport: Transport
+    ca_bundle: Path | None
+    timeout: float
+
+
+class InstanceSettings(BaseModel):
+    """One Odoo database, as a table ``[instances.<name>]`` of the file has it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: _Url | None = Field(
+        default=None,
+        description="The address, such as `https://odoo.example.com`.",
+    )
+    db: str | None = Field(
+        default=None, min_length=1, description="The name of the database."
+    )
+    user: str | None = Field(
+        default=None, min_length=1, description="The login of the Odoo user."
+    )
+    api_key_env: _Variable | None = Field(
+        default=None,
+        description=(
+            "The variable that holds an API key of that user, in the environment or in "
+            "`.env`. Its name must begin with `ODOO_`."
+        ),
+    )
+    password_env: _Variable | None = Field(
+        default=None,
+        description="Likewise the variable that holds the user's password.",
+    )
+    api_key: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="The API key itself; better kept in a variable.",
+    )
+    password: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            "The password itself; better kept in a variable. If there is an API key "
+            "too, the key is used."
+        ),
+    )
+    transport: Annotated[Transport, _Word] | None = Field(
+        default=None,
+        description="As `transport` above, for this instance alone.",
+    )
+    ca_bundle: _File | None = Field(
+        default=None,
+        description="As `ca_bundle` above, for this instance alone.",
+    )
+    timeout: float | None = Field(
+        default=None,
+        gt=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="As `timeout` above, for this instance alone.",
+    )
 
 
 class Settings(BaseModel):
@@ -96,7 +202,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
-    url: Annotated[str, AfterValidator(_address)] | None = Field(
+    url: _Url | None = Field(
         default=None,
         description="The address of your Odoo, such as `https://odoo.example.com`.",
         json_schema_extra=_by("ODOO_URL"),
@@ -152,11 +258,12 @@ class Settings(BaseModel):
         ),
         json_schema_extra=_by("ODOOPORT_STATE"),
     )
-    transport: Annotated[Literal["auto", "xmlrpc", "jsonrpc", "memory"], _Word] = Field(
+    transport: Annotated[Transport, _Word] = Field(
         default="auto",
         description=(
-            "How to speak with Odoo: `xmlrpc`, `jsonrpc`, or `auto`, which takes "
-            "JSON-RPC where the server offers it. `memory` serves a demo company from "
+            "How to speak with Odoo: `json2` (Odoo 19 and later, API keys only), "
+            "`jsonrpc`, `xmlrpc`, or `auto`, which takes the first of these that the "
+            "server offers and the login fits. `memory` serves a demo company from "
             "memory, without any Odoo."
         ),
         json_schema_extra=_by("ODOOPORT_TRANSPORT"),
@@ -218,18 +325,11 @@ class Settings(BaseModel):
         ),
         json_schema_extra=_by("ODOOPORT_RATE_LIMIT"),
     )
+    instances: Mapping[_Name, InstanceSettings] = Field(default={})
+    """What the file says of each instance. Of ``default``, the settings above win."""
+
     sources: tuple[str, ...] = ()
     """The files that settings were read from, for the log. Nothing sets it."""
-
-    def address(self) -> str:
-        """Answer the address of the Odoo.
-
-        Raises:
-            SettingsError: Something is missing; the message names all of it.
-        """
-        if self.url is None:
-            raise self._incomplete()
-        return self.url
 
     def credentials(self) -> dict[str, Credentials]:
         """Answer the Odoo login of each instance.
@@ -237,35 +337,90 @@ class Settings(BaseModel):
         Raises:
             SettingsError: Something is missing; the message names all of it.
         """
-        secret = self.api_key or self.password
-        if not (self.url and self.db and self.user and secret):
-            raise self._incomplete()
-        return {
-            DEFAULT_INSTANCE: Credentials(self.db, self.user, secret.get_secret_value())
-        }
+        return {name: found.credentials for name, found in self.connections().items()}
 
-    def _incomplete(self) -> SettingsError:
-        needed = {
-            "ODOO_URL": self.url,
-            "ODOO_DB": self.db,
-            "ODOO_USER": self.user,
-            "ODOO_API_KEY (or ODOO_PASSWORD)": self.api_key or self.password,
+    def connections(self) -> dict[str, Connection]:
+        """Answer how to reach each instance; ``default`` comes first, if it is there.
+
+        Raises:
+            SettingsError: Something is missing; the message names all of it.
+        """
+        every = dict(self.instances)
+        default = every.pop(DEFAULT_INSTANCE, None)
+        own = {
+            name: value
+            for name in _CONNECTION
+            if (value := getattr(self, name)) is not None
         }
-        missing = ", ".join(name for name, value in needed.items() if not value)
-        return SettingsError(
-            f"Odooport does not know which Odoo to work with: set {missing}, as "
-            f"variables, in {DOTENV_FILE} or in {CONFIG_FILE}. To try Odooport without "
-            "any Odoo, run 'odooport demo'."
+        found: dict[str, Connection] = {}
+        if default is not None or own or not every:
+            default = default or InstanceSettings()
+            if _SECRETS & own.keys():
+                own = {**dict.fromkeys(_SECRETS), **own}
+            found[DEFAULT_INSTANCE] = self._connection(
+                DEFAULT_INSTANCE, default.model_copy(update=own)
+            )
+        for name in sorted(every):
+            found[name] = self._connection(name, every[name])
+        return found
+
+    def _connection(self, name: str, own: InstanceSettings) -> Connection:
+        transport = own.transport or self.transport
+        key = own.api_key or own.password
+        url, db, user = own.url, own.db, own.user
+        secret = None if key is None else key.get_secret_value()
+        if transport == "memory":
+            url, db, user = "", db or "demo", user or "admin"
+            secret = secret or user
+        if url is None or db is None or user is None or secret is None:
+            raise _incomplete(name, own)
+        return Connection(
+            Credentials(db, user, secret, name),
+            url,
+            transport,
+            own.ca_bundle or self.ca_bundle,
+            own.timeout or self.timeout,
         )
 
 
+def _incomplete(name: str, own: InstanceSettings) -> SettingsError:
+    """Answer the error that names what an instance lacks."""
+    unset = [
+        f"the variable {variable}, which {key!r} names"
+        for key, variable in (
+            ("api_key_env", own.api_key_env),
+            ("password_env", own.password_env),
+        )
+        if variable is not None
+    ]
+    default = name == DEFAULT_INSTANCE
+    secret = "ODOO_API_KEY (or ODOO_PASSWORD)" if default else "api_key_env"
+    needed = {
+        "ODOO_URL" if default else "url": own.url,
+        "ODOO_DB" if default else "db": own.db,
+        "ODOO_USER" if default else "user": own.user,
+        " or ".join(unset) or secret: own.api_key or own.password,
+    }
+    missing = ", ".join(name for name, value in needed.items() if not value)
+    if unset or not default:
+        return SettingsError(f"[instances.{name}] is not complete: set {missing}.")
+    return SettingsError(
+        f"Odooport does not know which Odoo to work with: set {missing}, as "
+        f"variables, in {DOTENV_FILE} or in {CONFIG_FILE}. To try Odooport without "
+        "any Odoo, run 'odooport demo'."
+    )
+
+
+_TABLE = "[instances.<name>]"
 _CONNECTION = ("url", "db", "user", "password", "api_key")
 """What belongs to one instance; it stands in ``[instances.default]`` in the file."""
 
 _DEMO = ("host", "port", "log_level")
 _SECRETS = frozenset({"password", "api_key"})
 _INSTANCE = f"instances.{DEFAULT_INSTANCE}"
-_SETTABLE = tuple(name for name in Settings.model_fields if name != "sources")
+_SETTABLE = tuple(
+    name for name in Settings.model_fields if name not in ("instances", "sources")
+)
 
 
 def variables_of(name: str) -> tuple[str, ...]:
@@ -377,6 +532,23 @@ def settings_reference() -> str:
         lines.append(f"| {variables} | {key} | {default} | {info.description} |")
     lines += [
         "",
+        "## Instances",
+        "",
+        "Each Odoo database is a table `[instances.<name>]` in `odooport.toml`. A name",
+        "has small letters, digits, hyphens and underscores. The instance `default` is",
+        "the one that the variables above set, and the one that a call means which",
+        "names none; without it, every call has to name one.",
+        "",
+        f"| In `{_TABLE}` | Meaning |",
+        "| --- | --- |",
+    ]
+    for name, info in InstanceSettings.model_fields.items():
+        lines.append(f"| `{name}` | {info.description} |")
+    lines += [
+        "",
+        "What a table says of `transport`, `ca_bundle` and `timeout` beats what is set",
+        "for all, by a variable too.",
+        "",
         "A complete `odooport.toml`:",
         "",
         "```toml",
@@ -388,7 +560,14 @@ def settings_reference() -> str:
         'url = "https://odoo.example.com"',
         'db = "production"',
         'user = "bridge@example.com"',
-        'api_key = "..."',
+        'api_key_env = "ODOO_PRODUCTION_API_KEY"',
+        "",
+        "[instances.shop]",
+        'url = "https://shop.example.com"',
+        'db = "shop"',
+        'user = "bridge@example.com"',
+        'api_key_env = "ODOO_SHOP_API_KEY"',
+        "timeout = 30",
         "```",
         "",
         "Keep the file readable for yourself only when a secret is in it, and out of",
@@ -405,7 +584,9 @@ def _sources(variables: Mapping[str, str], folder: Path) -> Iterator[_Source]:
     unset = not any(name in environment.values for name in _CONNECTION)
     dotenv = folder / DOTENV_FILE
     if unset and dotenv.is_file():
-        source = _from_dotenv(dotenv)
+        kept = _dotenv(dotenv)
+        source = _from_variables(kept, file=dotenv)
+        variables = {**kept, **variables}
         yield source
         config = config or source.values.get("config")
     if config is not None:
@@ -415,9 +596,9 @@ def _sources(variables: Mapping[str, str], folder: Path) -> Iterator[_Source]:
                 "ODOOPORT_CONFIG names a file that is not there; correct it or unset "
                 "it."
             )
-        yield _from_toml(path)
+        yield _from_toml(path, variables)
     elif unset and (folder / CONFIG_FILE).is_file():
-        yield _from_toml(folder / CONFIG_FILE)
+        yield _from_toml(folder / CONFIG_FILE, variables)
 
 
 def _from_variables(
@@ -433,19 +614,19 @@ def _from_variables(
     return _Source(values, names, None if file is None else str(file))
 
 
-def _from_dotenv(path: Path) -> _Source:
+def _dotenv(path: Path) -> dict[str, str]:
     try:
         # No interpolation: a password may well contain "${".
-        variables = dotenv_values(path, interpolate=False)
+        kept = dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"{DOTENV_FILE} cannot be read; it must be a text file in UTF-8 that you "
             "may open."
         ) from error
-    return _from_variables(variables, file=path)
+    return {name: value for name, value in kept.items() if value}
 
 
-def _from_toml(path: Path) -> _Source:
+def _from_toml(path: Path, variables: Mapping[str, str]) -> _Source:
     try:
         with path.open("rb") as file:
             document = tomllib.load(file)
@@ -455,29 +636,71 @@ def _from_toml(path: Path) -> _Source:
     name = path.name
     top = [key for key in _SETTABLE if key not in (*_CONNECTION, "config")]
     general = _table(name, document, [*top, "instances"], table="")
-    instances = _table(
-        name, general.get("instances", {}), [DEFAULT_INSTANCE], table="instances"
-    )
-    connection = _table(
-        name, instances.get(DEFAULT_INSTANCE, {}), _CONNECTION, table=_INSTANCE
-    )
     values: dict[str, Any] = {key: general[key] for key in top if key in general}
-    values.update(connection)
+    names = {key: f"{key!r} in {name}" for key in values}
+    instances = {
+        instance: _from_table(path, instance, raw, variables)
+        for instance, raw in _table(
+            name, general.get("instances", {}), None, table="instances"
+        ).items()
+    }
+    _resolve(values, path.parent)
+    if (default := instances.get(DEFAULT_INSTANCE)) is not None:
+        for key in _CONNECTION:
+            if key in default:
+                values[key] = default.pop(key)
+                names[key] = f"{key!r} in [{_INSTANCE}] in {name}"
+    if instances:
+        values["instances"], names["instances"] = instances, name
+    return _Source(values, names, str(path))
+
+
+def _from_table(
+    path: Path, instance: str, raw: object, variables: Mapping[str, str]
+) -> dict[str, Any]:
+    """Answer what the file says of one instance, with the secrets that it refers to."""
+    table = f"instances.{instance}"
+    known = list(InstanceSettings.model_fields)
+    found = dict(_table(path.name, raw, known, table=table))
+    _resolve(found, path.parent)
+    for key in _SECRETS:
+        variable = found.get(f"{key}_env")
+        if variable is None:
+            continue
+        if key in found:
+            raise SettingsError(
+                f"[{table}] in {path.name} has {key!r} and '{key}_env': give one of "
+                "them."
+            )
+        # a name that is not allowed is refused when the table is checked
+        if isinstance(variable, str) and (secret := variables.get(variable)):
+            found[key] = secret
+    return found
+
+
+def _resolve(values: dict[str, Any], folder: Path) -> None:
+    """Let paths begin at the file that they stand in."""
     for key in ("state", "ca_bundle"):
         if isinstance(raw := values.get(key), str):
-            values[key] = path.parent / Path(raw).expanduser()
-    return _Source(values, {key: f"{key!r} in {name}" for key in values}, str(path))
+            values[key] = folder / Path(raw).expanduser()
 
 
 def _table(
-    file: str, raw: object, known: Sequence[str], *, table: str
+    file: str, raw: object, known: Sequence[str] | None, *, table: str
 ) -> Mapping[str, Any]:
-    """Answer a table of the file, once it holds nothing but known keys."""
+    """Answer a table of the file, once it holds nothing but known keys.
+
+    Args:
+        file: The file's name.
+        raw: What stands there.
+        known: The keys that it may have; None for any.
+        table: What the table is called.
+    """
     where = f"[{table}] in {file}" if table else file
     if not isinstance(raw, dict):
         raise SettingsError(f"{where} must be a table.")
     for key in (found := cast("dict[str, Any]", raw)):
-        if key not in known:
+        if known is not None and key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"do you mean {near[0]!r}?" if near else f"use {', '.join(known)}."
             raise SettingsError(f"There is no setting {key!r} in {where}; {hint}")
@@ -487,8 +710,22 @@ def _table(
 def _told(error: ValidationError, names: Mapping[str, str]) -> str:
     sentences: list[str] = []
     for problem in error.errors(include_input=False, include_url=False):
-        name = str(problem["loc"][0]) if problem["loc"] else "settings"
+        place = _place(problem["loc"], names)
         message = problem["msg"].removeprefix("Value error, ")
         message = message[:1].lower() + message[1:]
-        sentences.append(f"{names.get(name, name)} is not right: {message}.")
+        sentences.append(f"{place} is not right: {message}.")
     return " ".join(sentences)
+
+
+def _place(path: tuple[int | str, ...], names: Mapping[str, str]) -> str:
+    """Answer where a wrong value stands."""
+    match path:
+        case ("instances", instance, "[key]"):
+            place = f"The name of [instances.{instance}]"
+        case ("instances", instance, key, *_):
+            place = f"{key!r} in [instances.{instance}]"
+        case (first, *_):
+            return names.get(str(first), str(first))
+        case _:
+            return "settings"
+    return f"{place} in {names.get('instances', CONFIG_FILE)}"

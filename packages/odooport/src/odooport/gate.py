@@ -1,8 +1,8 @@
 """The one guarded path to Odoo: limiter, policy, audit, then the gateway.
 
-Nothing else in the house calls a gateway's ``execute``, but for the schemas that the
-use cases check requests against. The gate also keeps the sessions: one login serves
-every call with the same credentials.
+Nothing else in the house calls a gateway's ``execute``, but for what the use cases
+check requests against: the schemas, and the companies and languages that there are. The
+gate also keeps the sessions: one login serves every call with the same credentials.
 """
 
 import asyncio
@@ -18,6 +18,8 @@ from odooport.errors import (
     AuthenticationFailed,
     GatewayProtocolError,
     GatewayUnavailable,
+    InvalidRequest,
+    OdooAccessError,
     OdooFailed,
     OdooportError,
     PermissionDenied,
@@ -46,6 +48,12 @@ _logger = logging.getLogger(__name__)
 _SESSIONS = 1_000
 _SCHEMAS = 2_000
 _SCHEMA_SECONDS = 300.0
+_CHOICES_SECONDS = 60.0
+_SOURCE_LANGUAGE = "en_US"
+"""The language that Odoo is written in: it takes it even where it is not active
+(``odoo/api.py``, ``Environment.lang``)."""
+
+_SHOWN_CHOICES = 20
 _REFUSED_SECONDS = 60.0
 """How long a refused login is not tried again: Odoo shuts out a whole address for 60 s
 after five failures (``res_users.py``, login cooldown), so one stale password must not
@@ -85,6 +93,13 @@ class Gate:
         )
         self._schemas = FlightCache[tuple[Credentials, str, str | None], ModelSchema](
             size=_SCHEMAS, seconds=_SCHEMA_SECONDS, clock=clock
+        )
+
+        self._companies = FlightCache[Credentials, frozenset[int]](
+            size=_SESSIONS, seconds=_CHOICES_SECONDS, clock=clock
+        )
+        self._languages = FlightCache[Credentials, frozenset[str]](
+            size=_SESSIONS, seconds=_CHOICES_SECONDS, clock=clock
         )
 
     async def authenticate(self, token: str, address: str | None) -> Principal:
@@ -230,6 +245,84 @@ class Gate:
 
         return await self._schemas.get((credentials, model, lang), fetch)
 
+    async def check(self, caller: Caller, context: Context, *, instance: str) -> None:
+        """Refuse companies and languages that the caller's Odoo user cannot use.
+
+        Odoo looks at them only where it happens to need them. In ``fields_get``, in a
+        count of countries and in many a method it says nothing of a wrong one, and
+        answers as if none had been given.
+
+        What there is to choose from is kept for a minute.
+
+        Args:
+            caller: Who asks.
+            context: The context to check.
+            instance: Which Odoo database.
+
+        Raises:
+            InvalidRequest: The language is not active, or there is no such instance.
+            OdooAccessError: A company is not one of the user's.
+        """
+        credentials = caller.principal.credentials_for(instance)
+        if context.companies:
+            own = await self._companies.get(
+                credentials, lambda: self._companies_of(credentials)
+            )
+            if foreign := [item for item in context.companies if item not in own]:
+                tried = Call("res.company", "read", (foreign,), instance=instance)
+                async with self._traced(_event(caller, tried)):
+                    raise OdooAccessError(
+                        f"Your Odoo user may not work in company {_some(foreign)}, "
+                        f"only in {_some(sorted(own))}."
+                    )
+        if context.lang not in (None, _SOURCE_LANGUAGE):
+            active = await self._languages.get(
+                credentials, lambda: self._languages_of(credentials)
+            )
+            if context.lang not in active:
+                raise InvalidRequest(
+                    f"Odoo has no active language {context.lang!r} here; give one of "
+                    f"{_some(sorted(active | {_SOURCE_LANGUAGE}))}."
+                )
+
+    async def _companies_of(self, credentials: Credentials) -> frozenset[int]:
+        session = await self._session(credentials)
+        rows = await self._asked(
+            credentials, "res.users", "read", [session.uid], fields=["company_ids"]
+        )
+        try:
+            return frozenset(int(item) for item in rows[0]["company_ids"])
+        except (TypeError, ValueError, LookupError) as exc:
+            raise GatewayProtocolError(
+                "Odoo did not say which companies the user works in."
+            ) from exc
+
+    async def _languages_of(self, credentials: Credentials) -> frozenset[str]:
+        rows = await self._asked(
+            credentials,
+            "res.lang",
+            "search_read",
+            [["active", "=", True]],
+            fields=["code"],
+        )
+        try:
+            return frozenset(str(row["code"]) for row in rows)
+        except (TypeError, LookupError) as exc:
+            raise GatewayProtocolError(
+                "Odoo did not say which languages are active."
+            ) from exc
+
+    async def _asked(
+        self, credentials: Credentials, model: str, method: str, *args: Any, **kw: Any
+    ) -> Any:
+        """Ask Odoo for what requests are checked against; none of it is answered."""
+        call = Call(model, method, args, kw, instance=credentials.instance)
+        return await self._with_session(
+            credentials,
+            lambda session: self._gateway.execute(session, call),
+            again=True,
+        )
+
     async def version(self, caller: Caller, instance: str) -> ServerVersion:
         """Answer the version of an instance that the caller may use.
 
@@ -311,6 +404,12 @@ def _event(caller: Caller, call: Call) -> AuditEvent:
         fields=touched.fields or tuple(written),
         outcome="begun",
     )
+
+
+def _some(choices: Sequence[object]) -> str:
+    """Answer the first choices as text, with commas between them."""
+    shown = ", ".join(map(repr, choices[:_SHOWN_CHOICES]))
+    return f"{shown}, …" if len(choices) > _SHOWN_CHOICES else shown or "none"
 
 
 def _ids_in(answer: Any) -> Sequence[int]:

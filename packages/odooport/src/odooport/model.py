@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from odooport.errors import AuthenticationFailed, InvalidRequest
+from odooport.errors import InvalidRequest
 
 DEFAULT_INSTANCE = "default"
 """The name of the only Odoo of a simple installation."""
@@ -225,14 +225,21 @@ class Principal:
         """Answer the login for an instance.
 
         Raises:
-            AuthenticationFailed: The principal has no login there.
+            InvalidRequest: The principal has no login there. No other instance ever
+                takes its place.
         """
         try:
             return self.credentials[instance]
         except KeyError:
-            raise AuthenticationFailed(
-                f"This key has no login for the instance {instance!r}; it may use "
-                f"{', '.join(sorted(self.credentials)) or 'none'}."
+            known = ", ".join(map(repr, sorted(self.credentials))) or "none"
+            meant = (
+                ", which is meant where none is named"
+                if instance == DEFAULT_INSTANCE
+                else ""
+            )
+            raise InvalidRequest(
+                f"There is no instance {instance!r} here{meant}; name one that you may "
+                f"use: {known}."
             ) from None
 
 

@@ -9,7 +9,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import batched
@@ -101,9 +100,11 @@ class Identity:
         login: The login of the Odoo user.
         user: The name of the Odoo user.
         company: The user's default company.
+        companies: The companies that the user may work in, the first 80 of them.
         lang: The user's own language; used only if a call asks for it.
         tz: The user's own time zone; likewise.
         version: The server's version.
+        instances: The Odoo databases that the caller may use.
     """
 
     principal: str
@@ -114,9 +115,11 @@ class Identity:
     login: str
     user: str
     company: Reference | None
+    companies: list[Reference]
     lang: str | None
     tz: str | None
     version: str
+    instances: list[str]
 
 
 class Odoo:
@@ -143,7 +146,9 @@ class Odoo:
         self._context = context
 
     @classmethod
-    def connect(cls, gateway: OdooGateway, credentials: Credentials) -> Self:
+    def connect(
+        cls, gateway: OdooGateway, credentials: Credentials, *more: Credentials
+    ) -> Self:
         """Answer Odoo for a Python program that is its own principal.
 
         Odoo's own rights decide what it may do; nothing is limited or audited here.
@@ -151,13 +156,20 @@ class Odoo:
         Args:
             gateway: The way to Odoo.
             credentials: The program's Odoo login.
+            more: Its logins to other instances, for ``acting_as``.
+
+        Raises:
+            InvalidRequest: Two logins are for the same instance.
         """
         gate = Gate(gateway, OdooDecides(), Unlimited(), Unaudited())
+        logins = {login.instance: login for login in (credentials, *more)}
+        if len(logins) <= len(more):
+            raise InvalidRequest("Give one login for each instance.")
         principal = Principal(
             subject=credentials.login,
             name=credentials.login,
             role="program",
-            credentials={credentials.instance: credentials},
+            credentials=logins,
             max_rows=_INT4 - 1,
         )
         caller = Caller(principal, door="python", request_id="-")
@@ -205,7 +217,7 @@ class Odoo:
         return type(self)(
             self._gate,
             caller or self._caller,
-            instance=instance or self._instance,
+            instance=self._instance if instance is None else instance,
             context=context,
         )
 
@@ -626,6 +638,7 @@ class Odoo:
         Raises:
             OdooportError: See the error tree.
         """
+        await self._check_context()
         rows = await self._records(self._call("ir.model", "get_available_models"))
         known = [ModelInfo(row["model"], row["display_name"]) for row in rows]
         if query:
@@ -643,6 +656,7 @@ class Odoo:
         Raises:
             OdooportError: See the error tree.
         """
+        await self._check_context()
         return await self._gate.version(self._caller, self._instance)
 
     async def whoami(self) -> Identity:
@@ -652,8 +666,19 @@ class Odoo:
             OdooportError: See the error tree.
         """
         session = await self._gate.login(self._caller, self._instance)
-        names = ["name", "login", "company_id", "lang", "tz"]
-        (user,) = await self.read("res.users", [session.uid], fields=names)
+        await self._check_context()
+        # Companies that the context leaves out would be hidden from these two.
+        anywhere = type(self)(
+            self._gate,
+            self._caller,
+            instance=self._instance,
+            context=replace(self._context, companies=()),
+        )
+        names = ["name", "login", "company_id", "company_ids", "lang", "tz"]
+        (user,) = await anywhere.read("res.users", [session.uid], fields=names)
+        found = await anywhere.search_read(
+            "res.company", [["id", "in", user["company_ids"]]], fields=["display_name"]
+        )
         version = await self.version()
         company = user["company_id"]
         principal = self._caller.principal
@@ -666,9 +691,13 @@ class Odoo:
             login=user["login"],
             user=user["name"],
             company=Reference(**company) if company else None,
+            companies=[
+                Reference(row["id"], row["display_name"]) for row in found.records
+            ],
             lang=user["lang"],
             tz=user["tz"],
             version=version.text,
+            instances=sorted(principal.credentials),
         )
 
     # How
@@ -729,26 +758,20 @@ class Odoo:
             raise InvalidRequest(
                 f"{model!r} is no model name: those look like 'res.partner'."
             )
+        await self._check_context()
         try:
-            return await self._schema_in(model, self._context.lang)
+            return await self._gate.schema(
+                self._caller, model, instance=self._instance, lang=self._context.lang
+            )
         except OdooRefused as error:
-            # fields_get has no business rules. It refuses an unknown language
-            # (odoo/tools/translate.py) or an unknown model (odoo/service/model.py).
-            if self._context.lang is not None:
-                with suppress(OdooRefused):
-                    await self._schema_in(model, None)
-                    raise InvalidRequest(
-                        f"Odoo has no active language {self._context.lang!r} here: "
-                        "give a code such as 'en_US' that is active in its settings."
-                    ) from error
+            # fields_get has no business rules. It refuses an unknown model
+            # (odoo/service/model.py), or a language that is not active any more.
             raise InvalidRequest(
                 f"Odoo has no model {model!r}.{await self._closest_models(model)}"
             ) from error
 
-    async def _schema_in(self, model: str, lang: str | None) -> ModelSchema:
-        return await self._gate.schema(
-            self._caller, model, instance=self._instance, lang=lang
-        )
+    async def _check_context(self) -> None:
+        await self._gate.check(self._caller, self._context, instance=self._instance)
 
     async def _closest_models(self, model: str) -> str:
         try:

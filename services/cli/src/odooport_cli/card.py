@@ -56,6 +56,37 @@ def demo_card(base: str, token: str) -> str:
     )
 
 
+def fake_odoo_card(base: str, database: str) -> str:
+    """Answer the card of an Odoo in memory.
+
+    Args:
+        base: The address that it is reached at.
+        database: The database's name.
+    """
+    login = ", ".join(repr(word) for word in (database, 2, "admin"))
+    call = f"execute_kw({login}, 'res.partner', 'search_count', [[]])"
+    code = f"import xmlrpc.client as x; print(x.ServerProxy('{base}/xmlrpc/2/object')."
+    return "\n".join(
+        [
+            "",
+            "An Odoo 18 in memory, with a demo company; all is forgotten at the end.",
+            "",
+            f"  Address    {base}",
+            f"  Database   {database}",
+            "  Users      admin, password admin (may do everything)",
+            "             demo, password demo (a salesman)",
+            "  Speaks     XML-RPC and JSON-RPC, and the routes of Odoo's web client",
+            "",
+            "Count the contacts:",
+            "",
+            f'  python3 -c "{code}{call})"',
+            "",
+            "Ctrl-C ends it.",
+            "",
+        ]
+    )
+
+
 def serve_card(base: str, *, has_keys: bool) -> str:
     """Answer the card of a service over a real Odoo.
 

@@ -1,8 +1,8 @@
 """What is wrong between here and Odoo, step by step, and what to do about it."""
 
 import ipaddress
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from urllib.parse import urlsplit
@@ -15,8 +15,8 @@ from odooport.errors import (
 from odooport.model import DEFAULT_INSTANCE, Credentials, ServerVersion
 from odooport.ports import OdooGateway
 from odooport.usecases import Odoo
-from odooport_runtime.container import Container
-from odooport_runtime.settings import Settings
+from odooport_runtime.container import Container, transport_of
+from odooport_runtime.settings import Connection, Settings
 
 _SERIES = (18, 0)
 _OPERATIONS = ("read", "create", "write", "unlink")
@@ -44,10 +44,10 @@ class Finding:
 
 
 async def examine(container: Container, now: datetime) -> AsyncIterator[Finding]:
-    """Answer the findings as they come; the first bad one is the last.
+    """Answer the findings as they come; the first bad one of an instance is its last.
 
-    It logs in once: after five refused logins Odoo shuts out the whole address for a
-    minute (``res_users.py``, login cooldown).
+    It logs in once to each: after five refused logins Odoo shuts out the whole address
+    for a minute (``res_users.py``, login cooldown).
 
     Args:
         container: What a service would be made of.
@@ -55,18 +55,47 @@ async def examine(container: Container, now: datetime) -> AsyncIterator[Finding]
     """
     try:
         settings = container.settings()
-        credentials = container.credentials()[DEFAULT_INSTANCE]
+        connections = settings.connections()
+        gateway = container.gateway()
     except OdooportError as error:
         yield Finding(Mark.BAD, f"Settings: {error.message}")
         return
     yield Finding(Mark.GOOD, f"Settings: complete, {_origin(settings)}")
-    if settings.transport == "memory":
+    several = len(connections) > 1
+    if several or DEFAULT_INSTANCE not in connections:
+        yield _instances(connections)
+    good = True
+    for name, connection in connections.items():
+        async for finding in _examine(gateway, connection):
+            good = good and finding.mark is not Mark.BAD
+            text = f"{name}: {finding.text}" if several else finding.text
+            yield replace(finding, text=text)
+    if good:
+        yield _keys(container, now)
+
+
+def _instances(connections: Mapping[str, Connection]) -> Finding:
+    names = ", ".join(map(repr, connections))
+    if DEFAULT_INSTANCE in connections:
+        return Finding(Mark.GOOD, f"Instances: {names}")
+    return Finding(
+        Mark.DOUBTFUL,
+        f"Instances: {names}. None is called {DEFAULT_INSTANCE!r}, so every call has "
+        "to name one.",
+    )
+
+
+async def _examine(
+    gateway: OdooGateway, connection: Connection
+) -> AsyncIterator[Finding]:
+    """Answer the findings on one instance; the first bad one is the last."""
+    instance = connection.credentials.instance
+    if connection.transport == "memory":
         yield Finding(Mark.DOUBTFUL, "Odoo: the demo company in memory, not a real one")
     else:
-        yield _address(settings)
+        yield _address(connection.url)
     try:
-        gateway = container.gateway()
-        version = await gateway.version(DEFAULT_INSTANCE)
+        version = await gateway.version(instance)
     except GatewayProtocolError as error:
         yield Finding(
             Mark.BAD, f"Odoo: something answers, but no Odoo. {error.message}"
@@ -75,17 +104,16 @@ async def examine(container: Container, now: datetime) -> AsyncIterator[Finding]
     except OdooportError as error:
         yield Finding(Mark.BAD, f"Connection: {error.message}")
         return
-    encrypted = (settings.url or "").startswith("https:")
+    encrypted = connection.url.startswith("https:")
     trusted = ", and its certificate is trusted" if encrypted else ""
     yield Finding(Mark.GOOD, f"Connection: Odoo answers{trusted}")
     yield _version(version)
-    if settings.transport == "auto":
-        yield await _wires(container)
-    async for finding in _login(gateway, credentials):
+    if connection.transport == "auto":
+        yield await _transport(gateway, instance)
+    async for finding in _login(gateway, connection.credentials):
         yield finding
         if finding.mark is Mark.BAD:
             return
-    yield _keys(container, now)
 
 
 def _origin(settings: Settings) -> str:
@@ -94,13 +122,13 @@ def _origin(settings: Settings) -> str:
     return f"from {' and '.join(settings.sources)}, and variables"
 
 
-def _address(settings: Settings) -> Finding:
-    parts = urlsplit(settings.url or "")
+def _address(url: str) -> Finding:
+    parts = urlsplit(url)
     if parts.scheme == "https" or _is_loopback(parts.hostname or ""):
-        return Finding(Mark.GOOD, f"Address: {settings.url}")
+        return Finding(Mark.GOOD, f"Address: {url}")
     return Finding(
         Mark.DOUBTFUL,
-        f"Address: {settings.url} is not encrypted, so anybody on the way can read the "
+        f"Address: {url} is not encrypted, so anybody on the way can read the "
         "password and all data. Use https.",
     )
 
@@ -122,17 +150,19 @@ def _version(version: ServerVersion) -> Finding:
     )
 
 
-async def _wires(container: Container) -> Finding:
-    """Say which way of speaking is used; asking for the version needs no login."""
+async def _transport(gateway: OdooGateway, instance: str) -> Finding:
+    """Say which way of speaking was found; asking for it needs no login."""
     try:
-        await container.jsonrpc().version(DEFAULT_INSTANCE)
-    except OdooportError:
+        found = await transport_of(gateway, instance)
+    except OdooportError as error:
+        return Finding(Mark.BAD, f"Transport: {error.message}")
+    if found == "XML-RPC":
         return Finding(
             Mark.DOUBTFUL,
             "Transport: only XML-RPC works, which is slower on large answers. Let "
             "/jsonrpc through in what stands in front of Odoo.",
         )
-    return Finding(Mark.GOOD, "Transport: JSON-RPC")
+    return Finding(Mark.GOOD, f"Transport: {found}")
 
 
 async def _login(

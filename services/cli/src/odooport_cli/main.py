@@ -19,9 +19,10 @@ from odooport.errors import InvalidRequest, OdooportError
 if TYPE_CHECKING:
     import socket
 
-    from odooport_cli.container import Container
+    from odooport_cli.container import Container, FakeOdooContainer
     from odooport_runtime.container import Container as RuntimeContainer
 
+_FAKE_ODOO_HOST, _FAKE_ODOO_PORT = "127.0.0.1", 8769
 _NEVER = "never"
 _DEFAULT_EXPIRY = "90d"
 _EXPIRES = re.compile(r"([1-9]\d{0,4})([hdwy])")
@@ -124,6 +125,45 @@ def serve(host: HostOption = None, port: PortOption = None) -> None:
     base = base_address(*listener.getsockname()[:2])
     typer.echo(serve_card(base, has_keys=has_keys), err=True)
     asyncio.run(_serve(container, listener))
+
+
+@app.command("fake-odoo")
+def fake_odoo(
+    host: Annotated[
+        str, typer.Option(help="Listen on this address.")
+    ] = _FAKE_ODOO_HOST,
+    port: Annotated[
+        int, typer.Option(help="Listen on this port.", min=0, max=65535)
+    ] = _FAKE_ODOO_PORT,
+) -> None:
+    """Serve an Odoo from memory, over Odoo's own wire, to test programs with."""
+    from odooport_cli.card import base_address, fake_odoo_card
+    from odooport_runtime.serving import end_on_signals, listen
+    from odooport_runtime.settings import SettingsError
+
+    end_on_signals()
+    try:
+        listener = listen(host, port)
+    except SettingsError as error:
+        raise InvalidRequest(
+            f"Cannot listen on {host!r}, port {port}: another program may use it. "
+            "Choose another one with --host and --port."
+        ) from error
+
+    from odooport_cli.container import FakeOdooContainer  # takes its time to load
+
+    container = FakeOdooContainer()
+    base = base_address(*listener.getsockname()[:2])
+    typer.echo(fake_odoo_card(base, container.database()))
+    asyncio.run(_serve_fake_odoo(container, listener))
+
+
+async def _serve_fake_odoo(
+    container: "FakeOdooContainer", listener: "socket.socket"
+) -> None:
+    from odooport_runtime.serving import serve as serve_app
+
+    await serve_app(container.odoo_wire(), listener)
 
 
 async def _serve(container: "Container", listener: "socket.socket") -> None:

@@ -1,11 +1,12 @@
 """The composition root of the REST service."""
 
+import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from dependency_injector import providers
 
-from odooport import DEFAULT_INSTANCE, OdooGateway
+from odooport import GatewayUnavailable, OdooGateway, OdooportError
 from odooport_rest.app import build_app
 from odooport_rest.envelope import LOOPBACK_NAMES
 from odooport_runtime.container import Container as RuntimeContainer
@@ -25,9 +26,29 @@ def _hosts(host: str) -> frozenset[str] | None:
     return LOOPBACK_NAMES | {host} if loopback else None
 
 
-def _ready(gateway: OdooGateway) -> Callable[[], Awaitable[object]]:
+def _ready(
+    gateway: OdooGateway, instances: Iterable[str]
+) -> Callable[[], Awaitable[object]]:
+    """Answer what asks for a sign of life: one Odoo that answers is enough.
+
+    If one of several is away, the others are still to be reached through here.
+    """
+    names = tuple(instances)
+
     async def ready() -> object:
-        return await gateway.version(DEFAULT_INSTANCE)
+        asked = [asyncio.ensure_future(gateway.version(name)) for name in names]
+        problem: OdooportError | None = None
+        try:
+            for sign in asyncio.as_completed(asked):
+                try:
+                    return await sign
+                except OdooportError as error:
+                    problem = error
+        finally:
+            for sign in asked:
+                sign.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+        raise problem or GatewayUnavailable("There is no Odoo to ask.")
 
     return ready
 
@@ -38,7 +59,9 @@ class Container(RuntimeContainer):
     app = providers.Singleton(
         build_app,
         RuntimeContainer.gate,
-        ready=providers.Singleton(_ready, RuntimeContainer.gateway),
+        ready=providers.Singleton(
+            _ready, RuntimeContainer.gateway, RuntimeContainer.credentials
+        ),
         hosts=providers.Callable(_hosts, RuntimeContainer.settings.provided.host),
         clock=RuntimeContainer.clock,
     )
