@@ -33,6 +33,12 @@ def no_content() -> Response:
     return Response(status_code=204)
 
 
+class RecordAnswer(BaseModel, extra="allow"):
+    """A record: its id, and the fields that were asked for."""
+
+    id: int = Field(description="The record's id.")
+
+
 class PageInfo(BaseModel):
     """Which part of the records that a search finds an answer holds."""
 
@@ -54,7 +60,7 @@ class PageInfo(BaseModel):
 class RecordsAnswer(BaseModel):
     """A page of records."""
 
-    records: list[dict[str, Any]]
+    records: list[RecordAnswer]
     page: PageInfo
 
 

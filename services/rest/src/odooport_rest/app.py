@@ -5,9 +5,9 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from importlib.metadata import version
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Path, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
@@ -49,6 +49,53 @@ _DOCS_POLICY = (
 """What the docs page may load: only what comes from here."""
 
 
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemDetails, "description": text}
+    for status, text in (
+        (403, "The host name is not served here, or a foreign page asks."),
+        (413, "The body is too large."),
+        (500, "Odooport failed unexpectedly."),
+    )
+}
+"""What the envelope answers on every path."""
+
+_HEADERS: dict[str, dict[str, Any]] = {
+    "X-Request-Id": {
+        "description": "What the request is called in the log: the name that came in "
+        "the header of this name, if it fits, or a new one.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    },
+    "WWW-Authenticate": {
+        "description": "How to log in.",
+        "required": True,
+        "schema": {"type": "string", "const": "Bearer"},
+    },
+    "Retry-After": {
+        "description": "Seconds until the same request may succeed.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "RateLimit": {
+        "description": "What is left of the budget, and seconds until there is more.",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "Location": {
+        "description": "Where the record is; only where one record was made.",
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+}
+"""The headers of answers."""
+
+_SENT_WITH = {
+    "201": ("Location",),
+    "401": ("WWW-Authenticate",),
+    "429": ("Retry-After", "RateLimit"),
+}
+"""Which status has which of them, besides the one that every answer has."""
+
+
 class RestApp(FastAPI):
     """A FastAPI app whose description says what really comes and goes."""
 
@@ -62,9 +109,16 @@ class RestApp(FastAPI):
                 for parameter in operation.get("parameters", ()):
                     _without_null(parameter["schema"])
                 for status, response in operation["responses"].items():
+                    names = ("X-Request-Id", *_SENT_WITH.get(status, ()))
+                    response["headers"] = {
+                        name: {"$ref": f"#/components/headers/{name}"} for name in names
+                    }
                     if int(status) >= 400:
                         content = response["content"]
                         content[PROBLEM_JSON] = content.pop("application/json")
+        schema["components"]["headers"] = _HEADERS
+        # FastAPI foresees bad parameters wherever there are any; here a 404 answers.
+        del schema["paths"]["/problems/{code}"]["get"]["responses"]["422"]
         return schema
 
 
@@ -143,6 +197,7 @@ def _add_service(
         tags=["Service"],
         summary="Does the service run?",
         response_model=StatusAnswer,
+        responses=_ERRORS,
     )
     async def health() -> Response:
         """Answer that the service runs, whatever Odoo does."""
@@ -153,7 +208,10 @@ def _add_service(
         tags=["Service"],
         summary="Does Odoo answer?",
         response_model=StatusAnswer,
-        responses={503: {"model": ProblemDetails, "description": "Odoo does not."}},
+        responses={
+            **_ERRORS,
+            503: {"model": ProblemDetails, "description": "Odoo does not."},
+        },
     )
     async def readiness() -> Response:
         """Answer whether Odoo answers; asked at most once in five seconds."""
@@ -167,11 +225,21 @@ def _add_service(
         summary="Explain a kind of problem",
         response_model=KindAnswer,
         responses={
+            **_ERRORS,
             404: {"model": ProblemDetails, "description": "No such kind."},
-            422: {"model": ProblemDetails, "description": "Unused."},
+            422: {"model": ProblemDetails, "description": "Never."},
         },
     )
-    async def problem(code: str) -> Response:
+    async def problem(
+        code: Annotated[
+            str,
+            Path(
+                description="The stable name of a kind of problem.",
+                examples=["rate_limited"],
+                json_schema_extra={"enum": sorted(KINDS)},
+            ),
+        ],
+    ) -> Response:
         """Answer what a kind of problem means and what to do about it."""
         kind = KINDS.get(code)
         if kind is None:

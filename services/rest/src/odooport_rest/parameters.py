@@ -18,6 +18,11 @@ _INT4 = 2**31 - 1
 
 _DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
 
+_IDS = r"^ *[0-9]{1,10} *(, *[0-9]{1,10} *)*$"
+_NAMES = r"^[^,]+(,[^,]+)*$"
+_MODEL = r"^[a-z_][a-z0-9_]*(\.[a-z0-9_]+)*$"
+_METHOD = r"^[A-Za-z][A-Za-z0-9_]*$"
+
 
 def _number(raw: object) -> object:
     if isinstance(raw, str):
@@ -35,16 +40,44 @@ def _flag(raw: object) -> object:
     return raw
 
 
+def _integer(raw: object) -> object:
+    return int(raw) if isinstance(raw, float) and raw.is_integer() else raw
+
+
 Number = Annotated[int, BeforeValidator(_number)]
+Integer = Annotated[int, BeforeValidator(_integer)]
+"""In JSON, 80.0 is the same integer as 80."""
+Id = Annotated[int, Field(ge=1, le=_INT4)]
+
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Text = Annotated[str, Field(min_length=1)]
 
+
+def _shaped(pattern: str) -> dict[str, Any]:
+    """Describe the form of a text; what reads it says better why another is wrong."""
+    return {"pattern": pattern}
+
+
 type ModelName = Annotated[
-    str, Path(description="The model's technical name.", examples=["res.partner"])
+    str,
+    Path(
+        description="The model's technical name.",
+        examples=["res.partner"],
+        json_schema_extra=_shaped(_MODEL),
+    ),
+]
+type MethodName = Annotated[
+    str,
+    Path(
+        description="A public method.",
+        examples=["action_archive"],
+        json_schema_extra=_shaped(_METHOD),
+    ),
 ]
 type RecordId = Annotated[
-    Number,
-    Path(alias="id", description="The record's id.", ge=1, le=_INT4, examples=[7]),
+    Id,
+    BeforeValidator(_number),  # after the bounds, or the description loses them
+    Path(alias="id", description="The record's id.", examples=[7]),
 ]
 
 _DOMAIN = (
@@ -80,11 +113,12 @@ class CallQuery(BaseModel):
         description="The id of the company to work in; of several, with commas between "
         "them, the first is the current one.",
         examples=["1"],
+        json_schema_extra=_shaped(_IDS),
     )
     lang: Text | None = Field(
         default=None,
         description="A language that is active in Odoo; English unless given.",
-        examples=["fr_FR"],
+        examples=["en_US"],
     )
     tz: Text | None = Field(
         default=None,
@@ -117,6 +151,7 @@ class FieldsQuery(CallQuery):
         description="The fields to answer, with commas between them; a fitting choice "
         "unless given.",
         examples=["name,country_id"],
+        json_schema_extra=_shaped(_NAMES),
     )
 
     def field_names(self) -> list[str] | None:
@@ -140,7 +175,7 @@ class RecordsQuery(FieldsQuery):
     )
     q: Text | None = Field(default=None, description=_Q)
     order: Text | None = Field(default=None, description=_ORDER)
-    limit: Number = Field(default=80, ge=1, description=_LIMIT)
+    limit: Number = Field(default=80, ge=1, le=_INT4, description=_LIMIT)
     cursor: Text | None = Field(default=None, description=_CURSOR)
     count: Literal["exact", "none"] = Field(default="none", description=_COUNT)
 
@@ -165,14 +200,18 @@ class GroupsQuery(CallQuery):
         default=None,
         description=f"{_GROUPBY} Several with commas between them.",
         examples=["country_id"],
+        json_schema_extra=_shaped(_NAMES),
     )
     aggregates: Text = Field(
         default="__count",
         description=f"{_AGGREGATES} Several with commas between them.",
-        examples=["__count,amount_total:sum"],
+        examples=["__count"],
+        json_schema_extra=_shaped(_NAMES),
     )
     order: Text | None = Field(default=None, description=_GROUP_ORDER)
-    limit: Number = Field(default=80, ge=1, description="The most groups to answer.")
+    limit: Number = Field(
+        default=80, ge=1, le=_INT4, description="The most groups to answer."
+    )
     offset: Number = Field(
         default=0, ge=0, le=_INT4, description="How many groups to skip."
     )
@@ -190,7 +229,7 @@ class GroupsQuery(CallQuery):
         )
 
 
-type _Domain = Annotated[Any, WithJsonSchema({"type": ["array", "string", "null"]})]
+_Domain = Annotated[Any, WithJsonSchema({"type": ["array", "string", "null"]})]
 """``Domain.parse`` says better than a validator what is wrong with it."""
 
 
@@ -209,9 +248,12 @@ class SearchBody(_StrictBody):
         default=None,
         description="The fields to answer; a fitting choice unless given.",
         examples=[["name", "country_id"]],
+        json_schema_extra={"minItems": 1},
     )
     order: Text | None = Field(default=None, description=_ORDER, examples=["name"])
-    limit: int = Field(default=80, ge=1, description=_LIMIT, examples=[10])
+    limit: Integer = Field(
+        default=80, ge=1, le=_INT4, description=_LIMIT, examples=[10]
+    )
     cursor: Text | None = Field(default=None, description=_CURSOR)
     count: Literal["exact", "none"] = Field(default="none", description=_COUNT)
 
@@ -230,8 +272,10 @@ class GroupsBody(_StrictBody):
         min_length=1,
     )
     order: Text | None = Field(default=None, description=_GROUP_ORDER)
-    limit: int = Field(default=80, ge=1, description="The most groups to answer.")
-    offset: int = Field(
+    limit: Integer = Field(
+        default=80, ge=1, le=_INT4, description="The most groups to answer."
+    )
+    offset: Integer = Field(
         default=0, ge=0, le=_INT4, description="How many groups to skip."
     )
 
@@ -239,7 +283,7 @@ class GroupsBody(_StrictBody):
 class MethodBody(_StrictBody):
     """The arguments of a method."""
 
-    ids: list[Annotated[int, Field(ge=1, le=_INT4)]] | None = Field(
+    ids: list[Annotated[Id, BeforeValidator(_integer)]] | None = Field(
         default=None,
         description="The records to call it on; leave it out for a method of the model "
         "itself.",
@@ -254,6 +298,7 @@ class MethodBody(_StrictBody):
     )
 
 
+_ADA = {"name": "Ada", "email": "ada@example.com"}
 _VALUES = {
     "type": "object",
     "additionalProperties": True,
@@ -264,8 +309,8 @@ _VALUES = {
 
 type Values = Annotated[
     dict[str, Any],
-    Body(examples=[{"name": "Ada", "country_id": 20}]),
-    WithJsonSchema(_VALUES),
+    Body(),
+    WithJsonSchema({**_VALUES, "examples": [_ADA]}),
 ]
 
 
@@ -282,9 +327,12 @@ def _some_values(raw: object) -> object:
 type SomeValues = Annotated[
     dict[str, Any] | list[Any],
     BeforeValidator(_some_values),
-    Body(examples=[{"name": "Ada"}, [{"name": "Ada"}, {"name": "Grace"}]]),
+    Body(),
     WithJsonSchema(
-        {"anyOf": [_VALUES, {"type": "array", "items": _VALUES, "minItems": 1}]}
+        {
+            "anyOf": [_VALUES, {"type": "array", "items": _VALUES, "minItems": 1}],
+            "examples": [_ADA, [{"name": "Ada"}, {"name": "Grace"}]],
+        }
     ),
 ]
 

@@ -15,11 +15,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from odooport import InvalidRequest, OdooportError, Problem, RateLimited
 from odooport_rest.answers import PROBLEM_JSON, ExactJson
 
 _logger = logging.getLogger(__name__)
+
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,21 +261,38 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        code, detail = _of_status(error, request)
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = _allowed(request) or headers["Allow"]
+        code, detail = _of_status(error, request, headers)
         return answer(
-            code, detail, request_id=request.state.request_id, headers=error.headers
+            code, detail, request_id=request.state.request_id, headers=headers
         )
 
 
-def _of_status(error: HTTPException, request: Request) -> tuple[str, str]:
+def _allowed(request: Request) -> str:
+    """Answer every method that a path takes; the router names those of one route."""
+    return ", ".join(
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    )
+
+
+def _of_status(
+    error: HTTPException, request: Request, headers: Mapping[str, str]
+) -> tuple[str, str]:
     match error.status_code:
         case 404:
             return "not_found", f"There is nothing at {request.url.path!r}. See /docs."
         case 405:
-            allowed = (error.headers or {}).get("Allow", "another method")
+            path, allowed = request.url.path, headers["Allow"]
             return (
                 "method_not_allowed",
-                f"{request.url.path!r} does not take {request.method}; use {allowed}.",
+                f"{path!r} does not take {request.method}; use {allowed}.",
             )
         case 413:
             return "payload_too_large", error.detail

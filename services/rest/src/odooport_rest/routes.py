@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
+from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from fastapi.security import HTTPBearer
 
 from odooport import (
@@ -28,6 +28,7 @@ from odooport_rest.answers import (
     GroupsAnswer,
     ModelAnswer,
     ModelsAnswer,
+    RecordAnswer,
     RecordsAnswer,
     ResultAnswer,
     no_content,
@@ -39,6 +40,7 @@ from odooport_rest.parameters import (
     GroupsBody,
     GroupsQuery,
     MethodBody,
+    MethodName,
     ModelName,
     ModelsQuery,
     RecordId,
@@ -193,7 +195,7 @@ def v1(gate: Gate) -> APIRouter:
         "/models/{model}/records/{id}",
         tags=["Records"],
         summary="Read a record",
-        response_model=dict[str, Any],
+        response_model=RecordAnswer,
     )
     async def read(
         model: ModelName,
@@ -231,7 +233,7 @@ def v1(gate: Gate) -> APIRouter:
         tags=["Records"],
         summary="Create one record, or many",
         status_code=201,
-        response_model=dict[str, Any] | CreatedAnswer,
+        response_model=RecordAnswer | CreatedAnswer,
     )
     async def create(
         model: ModelName,
@@ -263,7 +265,7 @@ def v1(gate: Gate) -> APIRouter:
         "/models/{model}/records/{id}",
         tags=["Records"],
         summary="Change a record",
-        response_model=dict[str, Any],
+        response_model=RecordAnswer,
     )
     async def update(
         model: ModelName,
@@ -302,7 +304,7 @@ def v1(gate: Gate) -> APIRouter:
         tags=["Records"],
         summary="Copy a record",
         status_code=201,
-        response_model=dict[str, Any],
+        response_model=RecordAnswer,
     )
     async def copy(
         model: ModelName,
@@ -383,9 +385,7 @@ def v1(gate: Gate) -> APIRouter:
     )
     async def call(
         model: ModelName,
-        method: Annotated[
-            str, Path(description="A public method.", examples=["action_confirm"])
-        ],
+        method: MethodName,
         who: _Who,
         query: Annotated[CallQuery, Query()],
         body: MethodBody,
