@@ -57,6 +57,22 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def live(session: nox.Session) -> None:
+    """The tests against a real Odoo alone; `tests` runs them too."""
+    session.run(sys.executable, "-m", "pytest", "tests/integration", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def grid(session: nox.Session) -> None:
+    """The gateways' contract over memory and every wire, and a grid of how it went."""
+    contract = "tests/integration/test_gateway_contract.py"
+    session.run(
+        *(sys.executable, "-m", "pytest", "-q", "tests/contract", contract),
+        *session.posargs,
+    )
+
+
+@nox.session(venv_backend="none")
 def long(session: nox.Session) -> None:
     """The tests that take minutes."""
     session.run(sys.executable, "-m", "pytest", "-m", "long", *session.posargs)
@@ -88,8 +104,9 @@ def isolated(session: nox.Session, member: str) -> None:
     """Install one distribution alone and import it: a workspace hides what it lacks."""
     session.run("uv", "build", "--all-packages", "--wheel", "--quiet", external=True)
     (folder,) = [path for path in MEMBERS if path.name == member]
-    (package,) = [path.name for path in (folder / "src").iterdir() if path.is_dir()]
-    session.install("--find-links", "dist", package.replace("_", "-"))
+    project = nox.project.load_toml(folder / "pyproject.toml")["project"]
+    extras = ",".join(project.get("optional-dependencies", {}))
+    session.install("--find-links", "dist", f"{project['name']}[{extras}]")
     modules = [
         ".".join(path.relative_to(folder / "src").with_suffix("").parts)
         for path in (folder / "src").rglob("*.py")

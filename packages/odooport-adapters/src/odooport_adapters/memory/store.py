@@ -120,7 +120,7 @@ class Store:
         savepoint = Savepoint(self)
         try:
             yield savepoint
-        except BaseException:
+        except BaseException:  # a cancelled call must leave nothing behind either
             savepoint.undo()
             raise
 
@@ -130,7 +130,7 @@ class Store:
         self._undo.clear()
         try:
             yield
-        except BaseException:
+        except BaseException:  # a cancelled call must leave nothing behind either
             self.take_back(0)
             raise
         finally:
