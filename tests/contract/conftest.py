@@ -1,14 +1,15 @@
 """The gateways that the contract is held against, and what speaks to them.
 
 ``memory`` is the Odoo in memory itself. ``xmlrpc`` and ``jsonrpc`` reach one like it
-over a real socket, and so does ``json2``, where it plays an Odoo 19. With ``--odoo-url`` the older two also run against a real Odoo 18.
+over a real socket, and so does ``json2``, for which it plays an Odoo 19. The same cases
+run against a real Odoo in ``tests/integration``.
 """
 
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import pytest
@@ -25,6 +26,9 @@ from odooport_adapters.memory import MemoryGateway
 from odooport_adapters.wire_server import wire_app
 from odooport_adapters.xmlrpc import XmlRpcGateway
 from odooport_runtime.serving import listen
+from tests.conftest import CONTRACT
+
+from .editions import EIGHTEEN, Edition
 
 WIRES = {"xmlrpc": XmlRpcGateway, "jsonrpc": JsonRpcGateway, "json2": Json2Gateway}
 LOGINS = ("admin", "demo")
@@ -76,6 +80,11 @@ class User:
     session: Session
     made: list[tuple[str, int]] = field(default_factory=list)
 
+    @classmethod
+    async def log_in(cls, gateway: OdooGateway, credentials: Credentials) -> Self:
+        """Log in."""
+        return cls(gateway, credentials, await gateway.authenticate(credentials))
+
     async def call(
         self,
         model: str,
@@ -105,65 +114,57 @@ class Odoo:
     """An Odoo to hold against the contract.
 
     Attributes:
-        kind: ``memory``, ``xmlrpc``, ``jsonrpc``, ``json2``, some with ``-live``.
+        wire: ``memory``, ``xmlrpc``, ``jsonrpc`` or ``json2``.
         gateway: The way to it.
         admin: Somebody who may do everything.
-        demo: A salesman.
-        database: The database's name.
+        demo: A salesman without Settings rights.
+        admin_uid: The administrator's id.
+        says: The version that it answers.
+        edition: How it answers everything else. Over ``json2`` the Odoo in memory
+            plays an Odoo 19, and behind the wire it is what it is.
         mark: Letters that no other record of it has.
     """
 
-    kind: str
+    wire: str
     gateway: OdooGateway
     admin: User
     demo: User
-    database: str
-    mark: str
+    admin_uid: int
+    says: int
+    edition: Edition
+    mark: str = field(default_factory=lambda: f"zz{uuid4().hex[:10]}")
+
+    @property
+    def database(self) -> str:
+        """The database's name."""
+        return self.admin.credentials.database
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each case on every kind of Odoo that there is."""
-    if "odoo" in metafunc.fixturenames:
-        kinds = ["memory", *WIRES]
-        if metafunc.config.getoption("--odoo-url"):
-            kinds += [f"{wire}-live" for wire in WIRES if wire != "json2"]
-        metafunc.parametrize("odoo", kinds, indirect=True)
-
-
-@pytest.fixture
+@pytest.fixture(params=["memory", *WIRES])
 async def odoo(
-    request: pytest.FixtureRequest, demo_gateway: MemoryGateway, server: Server
+    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
+    demo_gateway: MemoryGateway,
+    server: Server,
 ) -> AsyncIterator[Odoo]:
-    """An Odoo 18 with demo data, over each gateway."""
-    kind: str = request.param
-    if kind == "memory":
-        yield await _logged_in(kind, demo_gateway, "demo")
-        return
-    address, database = server.address, "demo"
-    if kind.endswith("-live"):
-        address = request.config.getoption("--odoo-url")
-        database = request.config.getoption("--odoo-database")
-    else:
-        keys = {login: login for login in LOGINS} if kind == "json2" else None
-        server.board.app = wire_app(demo_gateway, json2_keys=keys)
-    async with OdooHttp(address) as http:
-        opened = await _logged_in(kind, WIRES[kind.partition("-")[0]](http), database)
-        yield opened
-        if kind.endswith("-live"):
-            await _tidy(opened)
+    """An Odoo in memory with demo data, over each gateway."""
+    wire: str = request.param
+    says = 19 if wire == "json2" else 18
+    record_property(CONTRACT, (wire, f"in memory, as Odoo {says}.0"))
+    async with OdooHttp(server.address) as http:
+        gateway: OdooGateway = demo_gateway
+        if wire != "memory":
+            keys = {login: login for login in LOGINS} if wire == "json2" else None
+            server.board.app = wire_app(demo_gateway, json2_keys=keys)
+            gateway = WIRES[wire](http)
+        admin, demo = [
+            await User.log_in(gateway, Credentials("demo", login, login))
+            for login in LOGINS
+        ]
+        yield Odoo(wire, gateway, admin, demo, 2, says, EIGHTEEN)
 
 
-async def _logged_in(kind: str, gateway: OdooGateway, database: str) -> Odoo:
-    users: list[User] = []
-    for name in LOGINS:
-        credentials = Credentials(database, name, name)
-        session = await gateway.authenticate(credentials)
-        users.append(User(gateway, credentials, session))
-    admin, demo = users
-    return Odoo(kind, gateway, admin, demo, database, f"zz{uuid4().hex[:10]}")
-
-
-async def _tidy(odoo: Odoo) -> None:
+async def tidy(odoo: Odoo) -> None:
     """Delete what a case left on a real Odoo, the newest first."""
     for model, record_id in reversed(odoo.admin.made + odoo.demo.made):
         try:

@@ -1,11 +1,13 @@
 """One real Odoo for the whole session."""
 
 import os
+from collections import Counter
 from collections.abc import Generator
 from typing import NoReturn
 
 import pytest
 
+from .odoo_containers import Unavailable, odoo_in_containers
 from .odoo_server import OdooServer, prepare
 
 SERVER = pytest.StashKey[str]()
@@ -32,10 +34,6 @@ def odoo_server(request: pytest.FixtureRequest) -> Generator[OdooServer]:
         request.config.stash[SERVER] = str(server)
         yield server
         return
-    try:
-        from .odoo_containers import Unavailable, odoo_in_containers
-    except ModuleNotFoundError as error:
-        _skip(request, f"no module {error.name!r}; uv sync --group live installs it")
     image = os.environ.get("ODOOPORT_TEST_ODOO_IMAGE")
     try:
         with odoo_in_containers(image) as server:
@@ -55,7 +53,15 @@ def _skip(request: pytest.FixtureRequest, reason: str) -> NoReturn:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say which server the tests ran on, or why they did not; ``-q`` hides neither."""
-    if SERVER in config.stash:
-        terminalreporter.write_sep("=", "real Odoo")
-        terminalreporter.write_line(config.stash[SERVER])
+    """Say which server the tests ran on, and what was skipped; ``-q`` hides neither."""
+    if SERVER not in config.stash:
+        return
+    terminalreporter.write_sep("=", "real Odoo")
+    terminalreporter.write_line(config.stash[SERVER])
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.getreports("skipped"):
+        if report.nodeid.startswith("tests/integration/"):
+            _, _, reason = report.longrepr
+            reasons[reason.removeprefix("Skipped: ")] += 1
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"{count} skipped: {reason}")

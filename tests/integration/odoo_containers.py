@@ -7,12 +7,12 @@ import hashlib
 import os
 import socket
 from collections.abc import Generator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import docker
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient, get_docker_host
@@ -220,7 +220,10 @@ def _make_ready(engine: docker.DockerClient, base: Images, ready: Images) -> Non
     for old in engine.images.list(READY_IMAGE, filters={"label": MADE_FROM}):
         if old.labels[MADE_FROM] == base.odoo:
             for tag in old.tags:
-                engine.images.remove(tag)
+                # it may have a name that somebody else gave it, or be in use
+                if tag.startswith(f"{READY_IMAGE}:"):
+                    with suppress(APIError):
+                        engine.images.remove(tag)
     with _running(base, (*ODOO, *INSTALL)) as (odoo, postgres, url):
         installed = LogMessageWaitStrategy(r"Registry loaded in")
         installed.with_startup_timeout(INSTALLING_SECONDS)

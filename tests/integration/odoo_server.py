@@ -28,8 +28,9 @@ MODULES = (
 
 GROUPS = (
     "base.group_user",
+    "base.group_allow_export",
     "base.group_partner_manager",
-    "sales_team.group_sale_salesman_all_leads",
+    "sales_team.group_sale_salesman",  # his own leads and orders, and nobody's
     "purchase.group_purchase_user",
     "stock.group_stock_user",
     "project.group_project_user",
@@ -337,6 +338,7 @@ def _user(
         "name": name,
         "login": login,
         "password": password,
+        "email": f"{login}@example.com",  # nobody posts a note without one
         "active": True,
         "lang": FIRST_LANGUAGE,
         "tz": tz,
