@@ -18,7 +18,7 @@ from odooport.usecases import Odoo
 from odooport_runtime.container import Container, transport_of
 from odooport_runtime.settings import Connection, Settings
 
-_SERIES = (18, 0)
+_SERIES = ((18, 0), (19, 0))
 _OPERATIONS = ("read", "create", "write", "unlink")
 
 
@@ -141,12 +141,12 @@ def _is_loopback(host: str) -> bool:
 
 
 def _version(version: ServerVersion) -> Finding:
-    if version.series == _SERIES:
+    if version.series in _SERIES:
         return Finding(Mark.GOOD, f"Version: Odoo {version.text}")
     return Finding(
         Mark.DOUBTFUL,
-        f"Version: this is Odoo {version.text}. Odooport is made for Odoo 18.0; with "
-        "another one, try what you need on a copy first.",
+        f"Version: this is Odoo {version.text}. Odooport is made for Odoo 18.0 and "
+        "19.0; with another one, try what you need on a copy first.",
     )
 
 
