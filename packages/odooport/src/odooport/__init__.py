@@ -21,6 +21,7 @@ from odooport.errors import (
     Problem,
     RateLimited,
     RecordMissing,
+    SchemaChanged,
 )
 from odooport.gate import Gate, OdooDecides, Unaudited, Unlimited
 from odooport.model import (
@@ -97,6 +98,7 @@ __all__ = [
     "RecordMissing",
     "Reference",
     "Refusal",
+    "SchemaChanged",
     "ServerVersion",
     "Session",
     "Unaudited",

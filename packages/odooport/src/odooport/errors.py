@@ -8,6 +8,7 @@
     ├── PermissionDenied          our policy refused
     ├── RateLimited               too many calls; ``retry_after`` says when
     ├── Conflict                  the records are being changed by somebody else
+    │   └── SchemaChanged         the model is not what the caller was written for
     └── GatewayError
         ├── GatewayUnavailable    provably not sent, or not executed
         ├── OutcomeUnknown        a write was sent and no readable answer came back
@@ -100,6 +101,22 @@ class Conflict(OdooportError):
     """Somebody else is changing the same records. Nothing was written."""
 
     code = "conflict"
+
+
+class SchemaChanged(Conflict):
+    """The model does not look like what the caller was written for. Nothing was done.
+
+    Attributes:
+        model: The model's technical name.
+        fingerprint: The fingerprint of the model's schema now.
+    """
+
+    code = "schema_changed"
+
+    def __init__(self, message: str, model: str, fingerprint: str) -> None:
+        super().__init__(message)
+        self.model = model
+        self.fingerprint = fingerprint
 
 
 class GatewayError(OdooportError):

@@ -1,8 +1,11 @@
 """What a model looks like to one user: its fields, from Odoo's ``fields_get``."""
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
+from dataclasses import fields as dataclass_fields
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Self
@@ -28,6 +31,10 @@ ATTRIBUTES = (
     "company_dependent",
     "translate",
     "aggregator",
+    "groups",
+    "depends",
+    "related",
+    "manual",
     "definition_record",
     "definition_record_field",
 )
@@ -109,6 +116,13 @@ class Field:
         company_dependent: Whether its value differs by company.
         translated: Whether its value differs by language.
         aggregator: How groups sum it up, such as ``sum``; None if they do not.
+        groups: The external ids of the groups that see it; empty if everybody does.
+        depends: What it is computed from, as paths; empty if it is not computed.
+        related: The path whose value it shows, such as ``partner_id.email``.
+        manual: Whether it was added by hand or by the studio, and not by a module.
+        definition_record: For properties, the many2one to the record that defines them.
+        definition_record_field: For properties, that record's field with the
+            definitions.
     """
 
     name: str
@@ -130,6 +144,12 @@ class Field:
     company_dependent: bool = False
     translated: bool = False
     aggregator: str | None = None
+    groups: tuple[str, ...] = ()
+    depends: tuple[str, ...] = ()
+    related: str | None = None
+    manual: bool = False
+    definition_record: str | None = None
+    definition_record_field: str | None = None
 
     @classmethod
     def from_wire(cls, name: str, wire: Mapping[str, Any]) -> Self:
@@ -157,7 +177,52 @@ class Field:
             company_dependent=bool(wire.get("company_dependent")),
             translated=bool(wire.get("translate")),
             aggregator=wire.get("aggregator") or None,
+            groups=tuple(filter(None, (wire.get("groups") or "").split(","))),
+            depends=tuple(wire.get("depends") or ()),
+            related=wire.get("related") or None,
+            manual=bool(wire.get("manual")),
+            definition_record=wire.get("definition_record") or None,
+            definition_record_field=wire.get("definition_record_field") or None,
         )
+
+    def structure(self) -> dict[str, Any]:
+        """Answer what programs depend on: no label, no help, no label of a choice.
+
+        Entries at their default are left out, so that a new attribute does not change
+        the fingerprint of a field that does not have it.
+        """
+        return {
+            name: value
+            for name in _STRUCTURE
+            if (value := getattr(self, name)) != _DEFAULTS[name]
+        } | (
+            {"selection": [key for key, _ in self.selection]} if self.selection else {}
+        )
+
+
+_STRUCTURE = (
+    "type",
+    "required",
+    "readonly",
+    "stored",
+    "searchable",
+    "sortable",
+    "groupable",
+    "relation",
+    "inverse",
+    "digits",
+    "size",
+    "currency_field",
+    "company_dependent",
+    "translated",
+    "aggregator",
+    "definition_record",
+    "definition_record_field",
+)
+_DEFAULTS = {
+    entry.name: None if entry.default is MISSING else entry.default
+    for entry in dataclass_fields(Field)
+}
 
 
 @dataclass(frozen=True)
@@ -178,6 +243,17 @@ class ModelSchema:
         return cls(
             model, {name: Field.from_wire(name, entry) for name, entry in wire.items()}
         )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for every schema that looks the same to a program.
+
+        16 hexadecimal digits over the fields' structure, in no order; labels, help and
+        the language they are in do not count.
+        """
+        structure = {name: field.structure() for name, field in self.fields.items()}
+        text = json.dumps([self.model, structure], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def field(self, name: str) -> Field:
         """Answer a field.

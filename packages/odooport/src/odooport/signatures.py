@@ -68,6 +68,17 @@ SIGNATURES: Mapping[str, Signature] = MappingProxyType(
         "get_metadata": _on_records(_READ),
         "context_get": Signature(_READ, model="res.users"),
         "get_available_models": Signature(_READ, model="ir.model"),
+        "check_object_reference": Signature(
+            _READ,
+            ("module", "xml_id", "raise_on_access_error"),
+            model="ir.model.data",
+        ),
+        "get_views": _on_model(_READ, "views", "options"),
+        "onchange": _on_records(_READ, "values", "field_names", "fields_spec"),
+        "get_field_translations": _on_records(_READ, "field_name", "langs"),
+        "update_field_translations": _on_records(
+            _WRITE, "field_name", "translations", "source_lang"
+        ),
         "create": _on_model(_CREATE, "vals_list"),
         "name_create": _on_model(_CREATE, "name"),
         "copy": _on_records(_CREATE, "default"),
