@@ -112,3 +112,38 @@ async def test_what_was_dropped_in_flight_is_not_kept() -> None:
     source.gate.set()
     assert await asking == 1
     assert kept.peek("a") is None
+
+
+async def test_heavy_answers_push_out_more() -> None:
+    kept = FlightCache[str, str](size=10, seconds=None, clock=Clock(), weigh=len)
+    for key, value in {"a": "four", "b": "five5", "c": "123456"}.items():
+        kept.put(key, value)
+    assert (kept.peek("a"), kept.peek("b"), kept.peek("c")) == (None, None, "123456")
+    kept.put("d", "four")
+    assert kept.peek("c") == "123456"
+
+
+async def test_an_answer_that_is_too_heavy_is_not_kept() -> None:
+    kept = FlightCache[str, str](size=3, seconds=None, clock=Clock(), weigh=len)
+    kept.put("a", "four")
+    kept.put("b", "one")
+    assert (kept.peek("a"), kept.peek("b")) == (None, "one")
+
+
+async def test_the_weight_of_what_is_replaced_or_dropped_does_not_count() -> None:
+    kept = FlightCache[str, str](size=8, seconds=None, clock=Clock(), weigh=len)
+    kept.put("a", "four")
+    kept.put("a", "five")
+    kept.put("b", "four")
+    assert kept.peek("a") == "five"
+    kept.drop("a")
+    kept.put("c", "four")
+    assert kept.peek("b") == "four"
+
+
+async def test_the_age_of_an_answer_is_known() -> None:
+    clock = Clock()
+    kept = FlightCache[str, str](size=8, seconds=None, clock=clock)
+    kept.put("a", "four")
+    clock.now = 3.0
+    assert (kept.age("a"), kept.age("b")) == (3.0, None)

@@ -21,12 +21,14 @@ from odooport import (
     Odoo,
     OdooAccessError,
     OdooDecides,
+    OdooFailed,
     PermissionDenied,
     Principal,
     Quota,
     RateLimited,
     RecordMissing,
     Refusal,
+    Session,
     Unaudited,
     Unlimited,
 )
@@ -286,14 +288,163 @@ async def test_one_question_for_fields_serves_all_who_ask(
     assert asked.count("fields_get") == 1
 
 
-async def test_fields_are_kept_for_each_user(
+async def test_each_user_is_asked_for_and_equal_answers_are_one_schema(
     gateway: CountingGateway, audit: Remembers
 ) -> None:
     gate = gate_over(gateway, audit)
     admin = await Odoo(gate, caller(ADMIN)).fields("res.users")
     demo = await Odoo(gate, caller(DEMO)).fields("res.users")
-    assert admin is not demo
-    assert await Odoo(gate, caller(ADMIN)).fields("res.users") is admin
+    assert [call.method for call in gateway.calls] == ["fields_get"] * 2
+    assert demo is admin
+
+
+async def test_users_with_other_rights_see_another_schema(
+    memory: MemoryGateway, gateway: CountingGateway, audit: Remembers
+) -> None:
+    seen: dict[str, dict[str, Any]] = {
+        "admin": {"name": {"type": "char"}, "margin": {"type": "float"}},
+        "demo": {"name": {"type": "char"}},
+    }
+    gate = gate_over(Describes(gateway, memory, seen), audit)
+    admin = await Odoo(gate, caller(ADMIN)).fields("res.partner")
+    demo = await Odoo(gate, caller(DEMO)).fields("res.partner")
+    assert (set(admin.fields), set(demo.fields)) == ({"name", "margin"}, {"name"})
+
+
+class Describes(CountingGateway):
+    """Answers ``fields_get`` by login, and passes everything else on."""
+
+    def __init__(
+        self,
+        inner: CountingGateway,
+        memory: MemoryGateway,
+        seen: dict[str, dict[str, Any]],
+    ) -> None:
+        super().__init__(inner)
+        self.seen = seen
+        self.logins_by_uid: dict[int, str] = {}
+
+    async def authenticate(self, credentials: Credentials) -> Session:
+        session = await super().authenticate(credentials)
+        self.logins_by_uid[session.uid] = credentials.login
+        return session
+
+    async def execute(self, session: Session, call: Call) -> Any:
+        if call.method == "fields_get":
+            self.calls.append(call)
+            return self.seen[self.logins_by_uid[session.uid]]
+        return await super().execute(session, call)
+
+
+class Hand:
+    """A clock that a test moves by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_a_schema_is_asked_for_again_after_five_minutes(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    clock = Hand()
+    gate = gate_over(gateway, audit, clock=clock)
+    first = await gate.schema(caller(), "res.partner", instance="default")
+    clock.now = 299.0
+    assert await gate.schema(caller(), "res.partner", instance="default") is first
+    assert len(gateway.calls) == 1
+    clock.now = 301.0
+    assert await gate.schema(caller(), "res.partner", instance="default") is first
+    assert len(gateway.calls) == 2
+
+
+async def test_a_schema_is_asked_for_again_when_it_is_older_than_wanted(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    clock = Hand()
+    gate = gate_over(gateway, audit, clock=clock)
+    for age in (None, 5.0, 0.0):
+        await gate.schema(caller(), "res.partner", instance="default", max_age=age)
+        clock.now += 1.0
+    assert len(gateway.calls) == 2
+
+
+async def test_asking_for_a_newer_schema_costs_a_call(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    clock = Hand()
+    gate = gate_over(gateway, audit, clock=clock, limiter=Exhausted())
+    await gate.schema(caller(), "res.partner", instance="default")
+    clock.now = 1.0
+    with pytest.raises(RateLimited):
+        await gate.schema(caller(), "res.partner", instance="default", max_age=0.0)
+
+
+async def test_a_crash_of_odoo_makes_us_ask_for_the_fields_again(
+    memory: MemoryGateway, gateway: CountingGateway, audit: Remembers
+) -> None:
+    def crash(*args: Any) -> None:
+        raise OdooFailed("Invalid field 'gone' on model 'res.partner'")
+
+    memory.on("res.partner", "search_count", crash)
+    gate = gate_over(gateway, audit)
+    await gate.schema(caller(), "res.partner", instance="default")
+    with pytest.raises(OdooFailed):
+        await gate.run(caller(), COUNT)
+    await gate.schema(caller(), "res.partner", instance="default")
+    assert [call.method for call in gateway.calls].count("fields_get") == 2
+
+
+async def test_what_is_recalled_is_asked_for_once(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    gate = gate_over(gateway, audit)
+    answers = [await gate.recall(caller(), COUNT) for _ in range(3)]
+    assert len(set(answers)) == len(gateway.calls) == 1
+    await gate.recall(caller(), COUNT, fresh=True)
+    assert len(gateway.calls) == 2
+
+
+async def test_what_is_recalled_is_recalled_for_that_user_only(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    gate = gate_over(gateway, audit)
+    await gate.recall(caller(ADMIN), COUNT)
+    await gate.recall(caller(DEMO), COUNT)
+    assert len(gateway.calls) == 2
+
+
+async def test_a_refusal_of_odoos_is_recalled_as_well(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    gate = gate_over(gateway, audit)
+    closed = Call("ir.config_parameter", "search_count", ([],))
+    for _ in range(2):
+        with pytest.raises(OdooAccessError):
+            await gate.recall(caller(DEMO), closed)
+    assert len(gateway.calls) == 1
+
+
+async def test_what_is_recalled_is_judged_every_time(
+    gateway: CountingGateway, audit: Remembers
+) -> None:
+    policy = Changes()
+    gate = gate_over(gateway, audit, policy=policy)
+    await gate.recall(caller(), COUNT)
+    policy.allowed = False
+    with pytest.raises(PermissionDenied):
+        await gate.recall(caller(), COUNT)
+
+
+class Changes(OdooDecides):
+    """Allows every call until told otherwise."""
+
+    allowed = True
+
+    async def authorize(self, principal: Principal, call: Call) -> Decision:
+        return Decision(self.allowed, "Not any more.", "changed", call)
 
 
 async def test_refusals_are_values() -> None:

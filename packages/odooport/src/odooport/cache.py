@@ -12,18 +12,27 @@ class FlightCache[K, V]:
     that failed is not kept. None is no answer.
 
     Args:
-        size: The most answers to keep; the least recently used goes first.
+        size: The most that all kept answers may weigh; the least recently used goes
+            first, and an answer that weighs more is not kept.
         seconds: How long an answer stays good; None for as long as there is room.
         clock: Answers the time in seconds; must never go back.
+        weigh: Answers what an answer weighs; each weighs 1 unless told.
     """
 
     def __init__(
-        self, *, size: int, seconds: float | None, clock: Callable[[], float]
+        self,
+        *,
+        size: int,
+        seconds: float | None,
+        clock: Callable[[], float],
+        weigh: Callable[[V], int] = lambda answer: 1,
     ) -> None:
         self._size = size
+        self._weigh = weigh
+        self._weight = 0
         self._seconds = seconds
         self._clock = clock
-        self._kept: OrderedDict[K, tuple[float, V]] = OrderedDict()
+        self._kept: OrderedDict[K, tuple[float, int, V]] = OrderedDict()
         self._flights: dict[K, asyncio.Task[V]] = {}
 
     async def get(self, key: K, fetch: Callable[[], Awaitable[V]]) -> V:
@@ -45,19 +54,30 @@ class FlightCache[K, V]:
         """Answer what is kept under the key, or None."""
         if (kept := self._kept.get(key)) is None:
             return None
-        born, value = kept
+        born, _, value = kept
         if self._seconds is not None and self._clock() - born >= self._seconds:
-            del self._kept[key]
+            self._forget(key)
             return None
         self._kept.move_to_end(key)
         return value
 
+    def age(self, key: K) -> float | None:
+        """Answer for how many seconds an answer has been kept, or None."""
+        kept = self._kept.get(key)
+        return None if kept is None else self._clock() - kept[0]
+
     def put(self, key: K, value: V) -> None:
         """Keep an answer."""
-        self._kept[key] = (self._clock(), value)
-        self._kept.move_to_end(key)
-        while len(self._kept) > self._size:
-            self._kept.popitem(last=False)
+        self._forget(key)
+        weight = self._weigh(value)
+        self._kept[key] = (self._clock(), weight, value)
+        self._weight += weight
+        while self._weight > self._size:
+            self._forget(next(iter(self._kept)))
+
+    def _forget(self, key: K) -> None:
+        if (kept := self._kept.pop(key, None)) is not None:
+            self._weight -= kept[1]
 
     async def _fly(self, key: K, fetch: Callable[[], Awaitable[V]]) -> V:
         mine = asyncio.current_task()
@@ -79,10 +99,10 @@ class FlightCache[K, V]:
                 newer answer there meanwhile.
         """
         if value is None:
-            self._kept.pop(key, None)
+            self._forget(key)
             self._flights.pop(key, None)
-        elif (kept := self._kept.get(key)) is not None and kept[1] is value:
-            del self._kept[key]
+        elif (kept := self._kept.get(key)) is not None and kept[2] is value:
+            self._forget(key)
 
 
 def _retrieve(flight: "asyncio.Task[object]") -> None:

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from odooport.cache import FlightCache
@@ -46,8 +46,17 @@ from odooport.signatures import touches
 _logger = logging.getLogger(__name__)
 
 _SESSIONS = 1_000
-_SCHEMAS = 2_000
-_SCHEMA_SECONDS = 300.0
+_SCHEMAS = 50_000
+_SCHEMA_FIELDS = 100_000
+"""How many fields all kept schemas may have together; users who see the same of a model
+share one schema. A hundred users of five hundred models fit."""
+
+_RECALLED = 16_000_000
+"""How many characters all recalled answers may have together, written out."""
+
+_KNOWLEDGE_SECONDS = 300.0
+"""How long a schema, or what else describes an Odoo, is taken to be true."""
+
 _CHOICES_SECONDS = 60.0
 _SOURCE_LANGUAGE = "en_US"
 """The language that Odoo is written in: it takes it even where it is not active
@@ -58,6 +67,15 @@ _REFUSED_SECONDS = 60.0
 """How long a refused login is not tried again: Odoo shuts out a whole address for 60 s
 after five failures (``res_users.py``, login cooldown), so one stale password must not
 lock everybody out."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Recalled:
+    """An answer that is kept, or the refusal that came in its place."""
+
+    answer: Any
+    refusal: str | None
+    weight: int
 
 
 class Gate:
@@ -91,10 +109,22 @@ class Gate:
         self._refused = FlightCache[Credentials, str](
             size=_SESSIONS, seconds=_REFUSED_SECONDS, clock=clock
         )
-        self._schemas = FlightCache[tuple[Credentials, str, str | None], ModelSchema](
-            size=_SCHEMAS, seconds=_SCHEMA_SECONDS, clock=clock
+        # What each user sees is kept as a digest: users with equal rights see the same.
+        self._seen = FlightCache[tuple[Credentials, str, str | None], str](
+            size=_SCHEMAS, seconds=_KNOWLEDGE_SECONDS, clock=clock
         )
-
+        self._schemas = FlightCache[str, ModelSchema](
+            size=_SCHEMA_FIELDS,
+            seconds=None,
+            clock=clock,
+            weigh=lambda schema: len(schema.fields),
+        )
+        self._recalled = FlightCache[tuple[Credentials, str], _Recalled](
+            size=_RECALLED,
+            seconds=_KNOWLEDGE_SECONDS,
+            clock=clock,
+            weigh=lambda recalled: recalled.weight,
+        )
         self._companies = FlightCache[Credentials, frozenset[int]](
             size=_SESSIONS, seconds=_CHOICES_SECONDS, clock=clock
         )
@@ -127,10 +157,19 @@ class Gate:
         """
         event = _event(caller, call)
         async with self._traced(event) as made:
-            answer = await self._guarded(event)
+            try:
+                answer = await self._guarded(event)
+            except (OdooFailed, OdooAccessError):
+                # The schema that the call was checked against may be out of date.
+                self._forget(caller, call)
+                raise
             if event.operation is Operation.CREATE:
                 made.extend(_ids_in(answer))
             return answer
+
+    def _forget(self, caller: Caller, call: Call) -> None:
+        credentials = caller.principal.credentials_for(call.instance)
+        self._seen.drop((credentials, call.model, call.context.lang))
 
     @asynccontextmanager
     async def _traced(self, event: AuditEvent) -> AsyncGenerator[list[int]]:
@@ -198,21 +237,67 @@ class Gate:
             again=reads,
         )
 
+    async def recall(self, caller: Caller, call: Call, *, fresh: bool = False) -> Any:
+        """Answer a read that describes this Odoo, as ``run`` does, or from memory.
+
+        Kept for five minutes per Odoo login; one question serves all who ask meanwhile.
+        The policy judges every time, the limiter counts what is really asked. That
+        Odoo's rights refuse it is remembered as well.
+
+        Args:
+            caller: Who asks.
+            call: A call that only reads, with the same answer for the same user.
+            fresh: Whether to ask Odoo in any case.
+
+        Raises:
+            PermissionDenied: The policy refused.
+            GatewayError: See the error tree.
+        """
+        decision = await self._policy.authorize(caller.principal, call)
+        if not decision.allowed:
+            async with self._traced(_event(caller, call)):
+                raise PermissionDenied(decision.reason)
+        key = (caller.principal.credentials_for(call.instance), repr(decision.call))
+        if fresh:
+            self._recalled.drop(key)
+
+        async def fetch() -> _Recalled:
+            try:
+                answer = await self.run(caller, call)
+            except OdooAccessError as error:
+                return _Recalled(None, error.message, weight=1_000)
+            return _Recalled(answer, None, weight=len(repr(answer)))
+
+        recalled = await self._recalled.get(key, fetch)
+        if recalled.refusal is not None:
+            raise OdooAccessError(recalled.refusal)
+        return recalled.answer
+
     async def schema(
-        self, caller: Caller, model: str, *, instance: str, lang: str | None = None
+        self,
+        caller: Caller,
+        model: str,
+        *,
+        instance: str,
+        lang: str | None = None,
+        max_age: float | None = None,
     ) -> ModelSchema:
         """Answer what a model looks like to the caller's Odoo user.
 
-        Kept for five minutes; one question serves all who ask meanwhile.
+        Kept for five minutes; one question serves all who ask meanwhile. As long as it
+        is kept and unchanged, it is the same object.
 
         Args:
             caller: Who asks; must be allowed to ask the model for its fields.
             model: The model's technical name.
             instance: Which Odoo database.
             lang: The language of the labels.
+            max_age: Ask Odoo again, at the cost of one call, if what is kept is older
+                than so many seconds.
 
         Raises:
             PermissionDenied: The policy keeps the model from this principal.
+            RateLimited: The principal's budget is used up.
             OdooRefused: There is no such model, or no such language.
         """
         call = Call(
@@ -228,8 +313,12 @@ class Gate:
                 raise PermissionDenied(decision.reason)
         call = decision.call
         credentials = caller.principal.credentials_for(instance)
+        key = (credentials, model, lang)
+        if max_age is not None and (self._seen.age(key) or 0.0) > max_age:
+            await self._take(caller)
+            self._seen.drop(key)
 
-        async def fetch() -> ModelSchema:
+        async def ask() -> ModelSchema:
             wire = await self._with_session(
                 credentials,
                 lambda session: self._gateway.execute(session, call),
@@ -243,7 +332,18 @@ class Gate:
                 model, cast("Mapping[str, Mapping[str, Any]]", wire)
             )
 
-        return await self._schemas.get((credentials, model, lang), fetch)
+        async def see() -> str:
+            schema = await ask()
+            digest = schema.digest
+            if self._schemas.peek(digest) is None:
+                self._schemas.put(digest, schema)
+            return digest
+
+        schema = self._schemas.peek(await self._seen.get(key, see))
+        if schema is None:  # others pushed it out since
+            self._seen.drop(key)
+            schema = await ask()
+        return schema
 
     async def check(self, caller: Caller, context: Context, *, instance: str) -> None:
         """Refuse companies and languages that the caller's Odoo user cannot use.

@@ -255,6 +255,12 @@ class ModelSchema:
         text = json.dumps([self.model, structure], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @cached_property
+    def digest(self) -> str:
+        """The same only for schemas that are equal in all, labels included."""
+        text = repr((self.model, sorted(self.fields.items())))
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
     def field(self, name: str) -> Field:
         """Answer a field.
 
