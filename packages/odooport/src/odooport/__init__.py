@@ -3,6 +3,7 @@
 Start with ``Odoo``: ``Odoo.connect(gateway, credentials)`` for a program of your own.
 """
 
+from odooport.discovery import Description, Level, Relation, RelationGraph
 from odooport.domain import Domain
 from odooport.errors import (
     AnswerLost,
@@ -68,6 +69,7 @@ __all__ = [
     "Context",
     "Credentials",
     "Decision",
+    "Description",
     "Domain",
     "Field",
     "Gate",
@@ -76,6 +78,7 @@ __all__ = [
     "GatewayUnavailable",
     "Identity",
     "InvalidRequest",
+    "Level",
     "ModelInfo",
     "ModelSchema",
     "Odoo",
@@ -98,6 +101,8 @@ __all__ = [
     "RecordMissing",
     "Reference",
     "Refusal",
+    "Relation",
+    "RelationGraph",
     "SchemaChanged",
     "ServerVersion",
     "Session",

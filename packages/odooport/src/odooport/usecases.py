@@ -8,13 +8,29 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import wraps
 from itertools import batched
-from typing import Any, Self, TypeGuard
+from typing import Any, Concatenate, Self, TypeGuard
 from zoneinfo import available_timezones
 
+from odooport.discovery import (
+    MAX_DEPTH,
+    Description,
+    Level,
+    RelationGraph,
+    described,
+    relations,
+)
 from odooport.domain import Domain
 from odooport.errors import (
     AnswerLost,
@@ -24,6 +40,7 @@ from odooport.errors import (
     OdooRefused,
     Problem,
     RecordMissing,
+    SchemaChanged,
 )
 from odooport.gate import Gate, OdooDecides, Unaudited, Unlimited
 from odooport.groups import group_out, groups_in
@@ -48,6 +65,12 @@ from odooport.values import many_in, record_out, values_in
 
 MAX_IDS = 1_000
 """How many records one call may name."""
+
+_SUSPECT_SECONDS = 5.0
+"""A schema that does not fit a request is asked for again if it is older than this."""
+
+_RENEWED = 8
+"""How many schemas one refused request may ask for again."""
 
 _INT4 = 2**31 - 1
 _MODEL = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)*", re.ASCII)
@@ -122,6 +145,30 @@ class Identity:
     instances: list[str]
 
 
+def _rechecked[**P, T](
+    use_case: Callable[Concatenate["Odoo", P], Awaitable[T]],
+) -> Callable[Concatenate["Odoo", P], Coroutine[Any, Any, T]]:
+    """Let a use case that refuses a request look at newer schemas, once.
+
+    Somebody may have just added the field or the value that is said to be unknown. An
+    ``InvalidRequest`` means that nothing was sent, so this is safe for writes too.
+    """
+
+    @wraps(use_case)
+    async def twice(self: "Odoo", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        asked: dict[str, ModelSchema] = {}
+        # A decorator of the class's own methods cannot stand inside of the class.
+        watching = self._watching(asked)  # pyright: ignore[reportPrivateUsage] # see above
+        try:
+            return await use_case(watching, *args, **kwargs)
+        except InvalidRequest:
+            if not await self._renewed(asked):  # pyright: ignore[reportPrivateUsage] # same
+                raise
+        return await use_case(self, *args, **kwargs)
+
+    return twice
+
+
 class Odoo:
     """Odoo, for one caller: light, one for each request.
 
@@ -144,6 +191,7 @@ class Odoo:
         self._caller = caller
         self._instance = instance
         self._context = context
+        self._asked: dict[str, ModelSchema] | None = None
 
     @classmethod
     def connect(
@@ -223,6 +271,7 @@ class Odoo:
 
     # Reading
 
+    @_rechecked
     async def search_read(
         self,
         model: str,
@@ -296,6 +345,7 @@ class Odoo:
             total=total,
         )
 
+    @_rechecked
     async def search(
         self,
         model: str,
@@ -334,6 +384,7 @@ class Odoo:
         )
         return _id_list(found, model)
 
+    @_rechecked
     async def read(
         self, model: str, ids: Sequence[int], *, fields: Sequence[str] | None = None
     ) -> list[Record]:
@@ -360,6 +411,7 @@ class Odoo:
             raise _missing(model, missing)
         return [record_out(schema, by_id[record_id]) for record_id in asked]
 
+    @_rechecked
     async def count(
         self, model: str, domain: Any = None, *, q: str | None = None
     ) -> int:
@@ -376,6 +428,7 @@ class Odoo:
         schema = await self._schema(model)
         return await self._count(model, await self._domain(schema, domain, q))
 
+    @_rechecked
     async def name_search(
         self,
         model: str,
@@ -416,6 +469,7 @@ class Odoo:
         except (TypeError, IndexError, ValueError) as exc:
             raise _unexpected("name_search", model) from exc
 
+    @_rechecked
     async def default_get(
         self, model: str, fields: Sequence[str] | None = None
     ) -> Record:
@@ -435,6 +489,7 @@ class Odoo:
             raise _unexpected("default_get", model)
         return record_out(schema, values)
 
+    @_rechecked
     async def aggregate(
         self,
         model: str,
@@ -484,6 +539,7 @@ class Odoo:
 
     # Writing
 
+    @_rechecked
     async def create(
         self, model: str, values: Mapping[str, Any] | Sequence[Mapping[str, Any]]
     ) -> list[int]:
@@ -511,6 +567,7 @@ class Odoo:
         call = self._call(model, "create", sent)
         return _made(await self._settled(call, ()), model)
 
+    @_rechecked
     async def write(
         self, model: str, ids: Sequence[int], values: Mapping[str, Any]
     ) -> None:
@@ -548,6 +605,7 @@ class Odoo:
         asked = _ids(ids, "ids")
         await self._settled(self._call(model, "unlink", list(asked)), asked)
 
+    @_rechecked
     async def copy(
         self, model: str, record_id: int, *, values: Mapping[str, Any] | None = None
     ) -> int:
@@ -629,17 +687,101 @@ class Odoo:
         """
         return await self._schema(model)
 
-    async def models(self, query: str | None = None) -> list[ModelInfo]:
+    async def describe(
+        self,
+        model: str,
+        *,
+        level: Level = Level.BRIEF,
+        fields: Sequence[str] | None = None,
+        refresh: bool = False,
+    ) -> Description:
+        """Describe a model, as the caller's Odoo user sees it, at some level.
+
+        What is known is kept for five minutes, so this rarely asks Odoo.
+
+        Args:
+            model: The model's technical name.
+            level: How much to tell.
+            fields: Exactly these fields, with everything that is known of them.
+            refresh: Whether to ask Odoo in any case.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        if refresh:
+            await self._refresh(model)
+        schema = await self._schema(model)
+        names = _field_names(schema, fields) if fields is not None else None
+        return await described(
+            schema,
+            self._recall,
+            level=level,
+            names=names,
+            label=await self._label(model, fresh=refresh),
+            defaults=lambda: self._defaults(schema, fresh=refresh),
+        )
+
+    async def relations(self, model: str, *, depth: int = 1) -> RelationGraph:
+        """Answer how a model hangs together with others.
+
+        Args:
+            model: The model's technical name.
+            depth: How many steps to follow, up to 3.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        if type(depth) is not int or not 1 <= depth <= MAX_DEPTH:
+            raise InvalidRequest(
+                f"The depth must be a whole number from 1 to {MAX_DEPTH}, such as 2; "
+                f"not {depth!r}."
+            )
+        schema = await self._schema(model)
+        return await relations(schema, self._schema, self._recall, depth=depth)
+
+    async def expect(self, model: str, fingerprint: str) -> ModelSchema:
+        """Answer the fields of a model if they are what the caller was written for.
+
+        Args:
+            model: The model's technical name.
+            fingerprint: The fingerprint that its schema had then.
+
+        Raises:
+            SchemaChanged: It has another one now.
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        if schema.fingerprint != fingerprint:
+            # What is kept may be older than what the caller knows.
+            await self._renewed({model: schema})
+            schema = await self._schema(model)
+        if schema.fingerprint != fingerprint:
+            raise SchemaChanged(
+                f"{model!r} does not look as it did with the fingerprint "
+                f"{fingerprint!r}: it is {schema.fingerprint!r} now. Describe the "
+                "model again, see whether your program still fits, and send the new "
+                "one.",
+                model,
+                schema.fingerprint,
+            )
+        return schema
+
+    async def models(
+        self, query: str | None = None, *, refresh: bool = False
+    ) -> list[ModelInfo]:
         """Answer the models that the caller's Odoo user can read, by name.
 
         Args:
             query: Only those with this text in their name or label.
+            refresh: Whether to ask Odoo in any case; the list is kept for five minutes.
 
         Raises:
             OdooportError: See the error tree.
         """
         await self._check_context()
-        rows = await self._records(self._call("ir.model", "get_available_models"))
+        rows = await self._recall("ir.model", "get_available_models", fresh=refresh)
+        if not _are_records(rows):
+            raise _unexpected("get_available_models", "ir.model")
         known = [ModelInfo(row["model"], row["display_name"]) for row in rows]
         if query:
             part = query.casefold()
@@ -760,7 +902,7 @@ class Odoo:
             )
         await self._check_context()
         try:
-            return await self._gate.schema(
+            schema = await self._gate.schema(
                 self._caller, model, instance=self._instance, lang=self._context.lang
             )
         except OdooRefused as error:
@@ -769,6 +911,68 @@ class Odoo:
             raise InvalidRequest(
                 f"Odoo has no model {model!r}.{await self._closest_models(model)}"
             ) from error
+        if self._asked is not None:
+            self._asked[model] = schema
+        return schema
+
+    async def _refresh(self, model: str) -> None:
+        """Ask Odoo for a model's fields in any case."""
+        await self._gate.schema(
+            self._caller,
+            model,
+            instance=self._instance,
+            lang=self._context.lang,
+            max_age=0.0,
+        )
+
+    async def _renewed(self, asked: Mapping[str, ModelSchema]) -> bool:
+        """Ask again for schemas that did not fit a request; tell if one changed."""
+        changed = False
+        for model, schema in list(asked.items())[:_RENEWED]:
+            try:
+                now = await self._gate.schema(
+                    self._caller,
+                    model,
+                    instance=self._instance,
+                    lang=self._context.lang,
+                    max_age=_SUSPECT_SECONDS,
+                )
+            except OdooportError:
+                # The request was refused for a reason; that one is the answer.
+                return False
+            changed = changed or now.digest != schema.digest
+        return changed
+
+    def _watching(self, asked: dict[str, ModelSchema]) -> Self:
+        """Answer the same Odoo, which notes the schemas that it works with."""
+        watching = type(self)(
+            self._gate, self._caller, instance=self._instance, context=self._context
+        )
+        watching._asked = asked  # noqa: SLF001 - an object of this very class
+        return watching
+
+    async def _label(self, model: str, *, fresh: bool) -> str | None:
+        """Answer what people call a model, if the user may read it."""
+        try:
+            known = await self.models(refresh=fresh)
+        except OdooportError:
+            # A server without the module web has no list; the label is a courtesy.
+            return None
+        return next((info.label for info in known if info.model == model), None)
+
+    async def _defaults(self, schema: ModelSchema, *, fresh: bool) -> Record:
+        values = await self._recall(
+            schema.model, "default_get", list(schema.fields), fresh=fresh
+        )
+        if not is_mapping(values):
+            raise _unexpected("default_get", schema.model)
+        return record_out(schema, values)
+
+    async def _recall(
+        self, model: str, method: str, *args: Any, fresh: bool = False, **kwargs: Any
+    ) -> Any:
+        call = self._call(model, method, *args, **kwargs)
+        return await self._gate.recall(self._caller, call, fresh=fresh)
 
     async def _check_context(self) -> None:
         await self._gate.check(self._caller, self._context, instance=self._instance)

@@ -72,6 +72,12 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "The same records are being changed by somebody else. Nothing was written; "
             "read them again and decide anew.",
         ),
+        "schema_changed": Kind(
+            412,
+            "The model has changed",
+            "The model does not have the fingerprint that the request named. Nothing "
+            "was done; describe the model again and see whether your program fits.",
+        ),
         "gateway_unavailable": Kind(
             503,
             "Odoo cannot be reached",
