@@ -158,6 +158,7 @@ async def test_input_schemas_are_plain_enough_for_every_model_provider(
             }
             known |= {"additionalProperties", "minimum", "maximum"}
             known |= {"minLength", "minItems", "minProperties"}
+            known |= {"enum"} if node["type"] == "string" else set()
             assert node.keys() <= known, (tool.name, node)
 
 
@@ -219,6 +220,18 @@ async def test_fields_that_are_asked_for_are_described_in_detail(connect: Connec
     assert state["searchable"] is True
     assert name["name"] == "name"
     assert told["others"] == []
+
+
+async def test_a_description_to_create_says_what_must_be_given(connect: Connect):
+    async with connect() as client:
+        result = await client.call_tool(
+            "describe_model", {"model": "sale.order", "level": "create"}
+        )
+    told = result.structured_content
+    assert "partner_id" in told["required"]
+    assert told["defaults"]["name"] == "New"
+    assert "Must be given: partner_id" in text_of(result)
+    assert all("example" in field for field in told["fields"])
 
 
 @pytest.mark.parametrize(
@@ -458,7 +471,7 @@ BAD = {
     "unknown field to describe": (
         "describe_model",
         {"model": "res.partner", "fields": ["nmae"]},
-        "invalid_request: 'res.partner' has no field 'nmae'",
+        "invalid_request: fields: 'res.partner' has no field 'nmae'",
     ),
     "malformed domain": (
         "count_records",
@@ -503,17 +516,17 @@ BAD = {
     "limit as text": (
         "search_records",
         {"model": "res.partner", "limit": "5"},
-        "invalid_request: The argument 'limit' must be a whole number.",
+        "invalid_request: The argument 'limit' must be a whole number, such as 7.",
     ),
     "id as text": (
         "delete_records",
         {"model": "res.partner", "ids": ["7"]},
-        "invalid_request: The argument 'ids.0' must be a whole number.",
+        "invalid_request: The argument 'ids.0' must be a whole number, such as 7.",
     ),
     "id as a boolean": (
         "delete_records",
         {"model": "res.partner", "ids": [True]},
-        "invalid_request: The argument 'ids.0' must be a whole number.",
+        "invalid_request: The argument 'ids.0' must be a whole number, such as 7.",
     ),
     "no ids": (
         "delete_records",
@@ -530,10 +543,15 @@ BAD = {
         {"model": "res.partner", "ids": [1], "values": {}},
         "invalid_request: The argument 'values' must not be empty.",
     ),
-    "a country by its name": (
+    "a country that is none": (
         "update_records",
-        {"model": "res.partner", "ids": [1], "values": {"country_id": "Belgium"}},
+        {"model": "res.partner", "ids": [1], "values": {"country_id": "Belgum"}},
         "invalid_request: ",
+    ),
+    "an unknown level": (
+        "describe_model",
+        {"model": "res.partner", "level": "all"},
+        "invalid_request: The argument 'level' must be 'brief', 'read', 'create' or",
     ),
     "a boolean as text": (
         "update_records",
@@ -638,7 +656,7 @@ async def test_every_wrong_value_is_pointed_at(connect: Connect):
             "create_records",
             {
                 "model": "res.partner",
-                "records": [{"name": "A"}, {"name": 7, "country_id": "Belgium"}],
+                "records": [{"name": "A"}, {"name": 7, "country_id": "Belgum"}],
             },
         )
     assert result.is_error

@@ -140,16 +140,19 @@ def _pointer(path: Sequence[int | str]) -> str:
     )
 
 
+_WHOLE_NUMBER = "must be a whole number, such as 7"
+_OBJECT = 'must be an object, such as {"lang": "fr_FR"}'
 _WORDS: Mapping[str, str] = {
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
+    "int_type": _WHOLE_NUMBER,
+    "int_from_float": _WHOLE_NUMBER,
     "bool_type": "must be true or false",
-    "string_type": "must be text",
+    "string_type": 'must be text, such as "name"',
     "string_too_short": "must not be empty",
-    "list_type": "must be a list",
-    "dict_type": "must be an object of field names with their values",
-    "model_type": "must be an object",
-    "model_attributes_type": "must be an object",
+    "list_type": 'must be a list, such as ["name", "email"] or [7, 8]',
+    "dict_type": "must be an object of field names with their values, such as "
+    '{"name": "Azure"}',
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
     "too_short": "must not be empty",
 }
 
@@ -170,6 +173,8 @@ def _sentence(tool: str, model: type[BaseModel], entry: Mapping[str, Any]) -> st
         limits = entry["ctx"]
         words = f"must be at least {limits['ge']}" if "ge" in limits else ""
         return f"The argument {name!r} {words or f'must be at most {limits["le"]}'}."
+    if kind == "literal_error":
+        return f"The argument {name!r} must be {entry['ctx']['expected']}."
     return (
         f"The argument {name!r} {_WORDS.get(kind, 'is not what its schema asks for')}."
     )

@@ -19,6 +19,7 @@ from odooport import (
     GatewayProtocolError,
     GatewayUnavailable,
     InvalidRequest,
+    Level,
     OutcomeUnknown,
     Record,
 )
@@ -146,11 +147,21 @@ class OdooportClient:
         return await self._read(ModelList, "find_models", query=query, limit=limit)
 
     async def describe_model(
-        self, model: str, *, fields: Sequence[str] | None = None
+        self,
+        model: str,
+        *,
+        level: Level = Level.BRIEF,
+        fields: Sequence[str] | None = None,
+        refresh: bool = False,
     ) -> ModelDescription:
-        """Describe a model's fields: briefly, or those that are named in detail."""
+        """Describe a model at some level, or the fields that are named in detail."""
         return await self._read(
-            ModelDescription, "describe_model", model=model, fields=_listed(fields)
+            ModelDescription,
+            "describe_model",
+            model=model,
+            level=level.value,
+            fields=_listed(fields),
+            refresh=refresh,
         )
 
     async def search_records(

@@ -18,6 +18,7 @@ from odooport import (
     Problem,
     RateLimited,
     RecordMissing,
+    SchemaChanged,
 )
 
 _logger = logging.getLogger(__name__)
@@ -62,6 +63,8 @@ def refused(tool: str, error: Exception, request_id: str | None) -> CallToolResu
         meta["retry_after"] = error.retry_after
     if isinstance(error, RecordMissing) and error.ids:
         meta["ids"] = list(error.ids)
+    if isinstance(error, SchemaChanged):
+        meta |= {"model": error.model, "fingerprint": error.fingerprint}
     return CallToolResult(
         content=[TextContent(text="\n".join(text))],
         is_error=True,
@@ -85,6 +88,10 @@ def error_of(result: CallToolResult) -> OdooportError:
         return kind(message, float(meta.get("retry_after", 0.0)))
     if issubclass(kind, RecordMissing):
         return kind(message, [int(it) for it in meta.get("ids", ())])
+    if issubclass(kind, SchemaChanged):
+        return kind(
+            message, str(meta.get("model", "")), str(meta.get("fingerprint", ""))
+        )
     return kind(message)
 
 

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, Self, TypedDict, cast
 
-from odooport import Page, Record
+from odooport import Description, Page, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,11 @@ class ModelList:
 
 
 class FieldEntry(TypedDict):
-    """One field. What is not said is the usual: not required, searchable and so on."""
+    """One field. What is not said is the usual: not required, searchable and so on.
+
+    ``example`` is a value as writes take it. ``modules``, ``index``, ``copied`` and
+    ``on_delete`` are for administrators, and null for others.
+    """
 
     name: str
     type: str
@@ -150,6 +154,16 @@ class FieldEntry(TypedDict):
     company_dependent: NotRequired[bool]
     translated: NotRequired[bool]
     aggregator: NotRequired[str]
+    manual: NotRequired[bool]
+    groups: NotRequired[list[str]]
+    computed_from: NotRequired[list[str]]
+    related: NotRequired[str]
+    definitions: NotRequired[str]
+    example: NotRequired[Any]
+    modules: NotRequired[list[str] | None]
+    index: NotRequired[bool | None]
+    copied: NotRequired[bool | None]
+    on_delete: NotRequired[str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +172,40 @@ class ModelDescription:
 
     Attributes:
         model: Its technical name.
-        fields: The fields that were asked for, or the most useful ones.
+        fields: The fields that were asked for, or those that the level shows.
         others: The names of all its other fields.
         total: How many fields it has.
+        label: What people call it.
+        fingerprint: The same as long as the model's structure is the same.
+        required: At level ``create``: what must be given, as far as Odoo tells.
+        defaults: At level ``create``: what Odoo fills in by itself.
+        notes: What could not be found out, and why.
     """
 
     model: str
     fields: list[FieldEntry]
     others: list[str]
     total: int
+    label: str | None = None
+    fingerprint: str = ""
+    required: list[str] | None = None
+    defaults: Record | None = None
+    notes: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, told: Description) -> Self:
+        """Build it from a description."""
+        return cls(
+            model=told.model,
+            fields=[cast("FieldEntry", entry) for entry in told.fields],  # same keys
+            others=told.others,
+            total=told.total,
+            label=told.label,
+            fingerprint=told.fingerprint,
+            required=told.required,
+            defaults=told.defaults,
+            notes=told.notes,
+        )
 
 
 def compact(value: Any) -> str:
@@ -276,7 +315,11 @@ def _(answer: ModelDescription, plain: dict[str, Any]) -> str:
             f"; {len(answer.fields)} are described, the other {len(answer.others)} are "
             f"{', '.join(answer.others)}"
         )
-    return lines(head, plain["fields"])
+    if answer.required is not None:
+        head += f"\nMust be given: {', '.join(answer.required) or 'nothing'}"
+    if answer.defaults is not None:
+        head += f"\nFilled in by Odoo: {compact(plain['defaults'])}"
+    return lines("\n".join([head, *answer.notes]), plain["fields"])
 
 
 def _count(number: int, what: str) -> str:

@@ -7,15 +7,14 @@ tool has, is spent before the function is called.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from mcp.types import ToolAnnotations
 from pydantic import Field
 from pydantic_core import to_jsonable_python
 
-from odooport import ModelSchema, Odoo, Operation
+from odooport import Level, Odoo, Operation
 from odooport.model import DEFAULT_LIMIT
-from odooport.schema import Field as OdooField
 from odooport.usecases import Identity
 from odooport_mcp.arguments import (
     JSON_TEXT,
@@ -31,7 +30,6 @@ from odooport_mcp.arguments import (
 from odooport_mcp.results import (
     Created,
     Deleted,
-    FieldEntry,
     Groups,
     MethodResult,
     ModelDescription,
@@ -44,8 +42,6 @@ from odooport_mcp.results import (
 )
 
 _MODELS_LIMIT = 50
-_SELECTION_LIMIT = 15
-"""How many values of a selection a brief description lists: ``tz`` alone has 600."""
 
 
 async def whoami(odoo: Odoo) -> Identity:
@@ -81,33 +77,32 @@ async def find_models(
 async def describe_model(
     odoo: Odoo,
     model: ModelName,
+    level: Annotated[
+        Literal["brief", "read", "create", "full"],
+        Field(
+            description="brief: the most useful fields; read: all, with what a search "
+            "can do; create: what a new record needs, with examples; full: everything"
+        ),
+    ] = "brief",
     fields: Annotated[
         list[str] | None,
         JSON_TEXT,
-        Field(
-            description="Describe exactly these fields, with every detail; leave out "
-            "for a brief description of the most useful ones"
-        ),
+        Field(description="Describe exactly these fields, with every detail"),
     ] = None,
+    refresh: Annotated[
+        bool, Field(description="true asks Odoo anew, after fields were changed there")
+    ] = False,
 ) -> ModelDescription:
     """Learn which fields a model has, before you search by them or write them.
 
-    Without "fields": the most useful and all required fields briefly, and the names of
-    the others. With "fields": help text, all values of a selection, whether a field can
-    be searched, sorted and grouped.
+    Start brief. Before create_records use level "create": it says what must be given,
+    what Odoo fills in, and how each value is written. With "fields": help text, all
+    values of a selection, what a field is computed from.
     """
-    schema = await odoo.fields(model)
-    if fields is not None:
-        schema.check(fields)
-        entries = [_detailed(schema.field(name)) for name in dict.fromkeys(fields)]
-        return ModelDescription(model, entries, [], len(schema.fields))
-    shown = _worth_showing(schema)
-    return ModelDescription(
-        model,
-        [_brief(schema.field(name)) for name in shown],
-        sorted(schema.fields.keys() - set(shown)),
-        len(schema.fields),
+    told = await odoo.describe(
+        model, level=Level(level), fields=fields, refresh=refresh
     )
+    return ModelDescription.of(told)
 
 
 async def search_records(
@@ -387,62 +382,3 @@ TOOLS = (
     ),
 )
 """Every tool, in the order that clients see."""
-
-
-def _worth_showing(schema: ModelSchema) -> list[str]:
-    required = [
-        field.name
-        for field in schema.fields.values()
-        if field.required and field.stored and not field.readonly
-    ]
-    return list(dict.fromkeys([*schema.telling, *required]))
-
-
-def _brief(field: OdooField) -> FieldEntry:
-    entry = FieldEntry(name=field.name, type=field.type, label=field.label)
-    if field.required:
-        entry["required"] = True
-    if field.readonly:
-        entry["readonly"] = True
-    if field.relation is not None:
-        entry["relation"] = field.relation
-    if field.selection:
-        entry["selection"] = dict(field.selection[:_SELECTION_LIMIT])
-        if (more := len(field.selection) - _SELECTION_LIMIT) > 0:
-            entry["selection_more"] = more
-    return entry
-
-
-def _detailed(field: OdooField) -> FieldEntry:
-    entry = FieldEntry(
-        name=field.name,
-        type=field.type,
-        label=field.label,
-        required=field.required,
-        readonly=field.readonly,
-        stored=field.stored,
-        searchable=field.searchable,
-        sortable=field.sortable,
-        groupable=field.groupable,
-    )
-    if field.help is not None:
-        entry["help"] = field.help
-    if field.relation is not None:
-        entry["relation"] = field.relation
-    if field.inverse is not None:
-        entry["inverse"] = field.inverse
-    if field.selection:
-        entry["selection"] = dict(field.selection)
-    if field.digits is not None:
-        entry["digits"] = list(field.digits)
-    if field.size is not None:
-        entry["size"] = field.size
-    if field.currency_field is not None:
-        entry["currency_field"] = field.currency_field
-    if field.aggregator is not None:
-        entry["aggregator"] = field.aggregator
-    if field.company_dependent:
-        entry["company_dependent"] = True
-    if field.translated:
-        entry["translated"] = True
-    return entry

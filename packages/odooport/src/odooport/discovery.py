@@ -60,7 +60,7 @@ class Description:
         fingerprint: The fingerprint of its schema.
         total: How many fields it has.
         fields: The fields, each with what the level tells of it.
-        others: The names of the fields that are left out.
+        others: The names of the fields that the level leaves out.
         required: For ``CREATE``: the fields that must be given, as far as Odoo tells.
         defaults: For ``CREATE``: what Odoo fills in where nothing is given; None if it
             cannot tell.
@@ -200,7 +200,7 @@ async def described(
         fingerprint=schema.fingerprint,
         total=len(schema.fields),
         fields=entries,
-        others=sorted(schema.fields.keys() - set(shown)),
+        others=[] if names is not None else sorted(schema.fields.keys() - set(shown)),
         required=required,
         defaults=given,
         modules=_split(modules) if isinstance(modules, str) else None,
@@ -270,6 +270,9 @@ def full_entry(field: Field) -> dict[str, Any]:
         "searchable": field.searchable,
         "sortable": field.sortable,
         "groupable": field.groupable,
+        "company_dependent": field.company_dependent,
+        "translated": field.translated,
+        "manual": field.manual,
     }
     for name in ("help", "relation", "inverse", "size", "currency_field", "aggregator"):
         if (value := getattr(field, name)) is not None:
@@ -278,9 +281,6 @@ def full_entry(field: Field) -> dict[str, Any]:
         entry["selection"] = dict(field.selection)
     if field.digits is not None:
         entry["digits"] = list(field.digits)
-    for name in ("company_dependent", "translated", "manual"):
-        if getattr(field, name):
-            entry[name] = True
     if field.groups:
         entry["groups"] = list(field.groups)
     if field.depends:

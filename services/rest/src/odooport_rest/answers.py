@@ -1,13 +1,19 @@
 """How answers look: exact JSON, and the shapes that the API's description shows."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from fastapi import Response
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
+from odooport import Level
+
 PROBLEM_JSON = "application/problem+json"
+
+FINGERPRINT = "Schema-Fingerprint"
+"""The header with the fingerprint of the model's schema, in answers and as a pin."""
 
 
 class ExactJson(JSONResponse):
@@ -28,9 +34,9 @@ class ExactJson(JSONResponse):
         return text.encode("utf-8", "backslashreplace")
 
 
-def no_content() -> Response:
+def no_content(headers: Mapping[str, str]) -> Response:
     """Answer that it is done and there is nothing to show."""
-    return Response(status_code=204)
+    return Response(status_code=204, headers=headers)
 
 
 class RecordAnswer(BaseModel, extra="allow"):
@@ -96,13 +102,61 @@ class ModelsAnswer(BaseModel):
 
 
 class ModelAnswer(BaseModel):
-    """A model's fields, as the Odoo user behind the key sees them."""
+    """A model, as the Odoo user behind the key sees it."""
 
     model: str = Field(description="Its technical name.")
+    label: str | None = Field(default=None, description="What people call it.")
+    level: Level = Field(description="How much this tells.")
+    fingerprint: str = Field(
+        description="The same as long as the model's structure is the same."
+    )
+    total: int = Field(description="How many fields it has.")
     fields: dict[str, dict[str, Any]] = Field(
         description="Its fields by name. What a field does not have, such as the model "
         "that it refers to, is left out."
     )
+    others: list[str] = Field(description="The names of the fields left out.")
+    required: list[str] | None = Field(
+        default=None,
+        description="For `create`: what must be given, as far as Odoo tells.",
+    )
+    defaults: dict[str, Any] | None = Field(
+        default=None, description="For `create`: what Odoo fills in by itself."
+    )
+    modules: list[str] | None = Field(
+        default=None, description="Which modules make it, for administrators."
+    )
+    transient: bool | None = Field(
+        default=None,
+        description="Whether its records vanish by themselves, for administrators.",
+    )
+    notes: list[str] = Field(description="What could not be found out, and why.")
+
+
+class RelationItem(BaseModel):
+    """A field that leads from one model to another."""
+
+    model: str = Field(description="The model that has the field.")
+    field: str = Field(description="The field's name.")
+    kind: Literal["many2one", "one2many", "many2many"]
+    to: str = Field(description="The model that it leads to.")
+    inverse: str | None = Field(description="The field that leads back.")
+    label: str = Field(description="What people call it.")
+    required: bool = Field(description="Whether a record must have it.")
+
+
+class RelationsAnswer(BaseModel):
+    """How a model hangs together with others."""
+
+    model: str = Field(description="Where it begins.")
+    depth: int = Field(description="How many steps were followed.")
+    relations: list[RelationItem] = Field(description="What leads out.")
+    incoming: list[RelationItem] | None = Field(
+        description="What leads to the model from anywhere; null unless the Odoo user "
+        "is an administrator."
+    )
+    unknown: list[str] = Field(description="Models that the user may not see.")
+    complete: bool = Field(description="False if there were too many to follow.")
 
 
 class CreatedAnswer(BaseModel):

@@ -11,7 +11,8 @@ from fastapi import Body, Path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from odooport import InvalidRequest, Problem
+from odooport import InvalidRequest, Level, Problem
+from odooport.discovery import MAX_DEPTH
 
 _INT4 = 2**31 - 1
 """The largest id that Odoo's database can hold."""
@@ -159,12 +160,44 @@ class FieldsQuery(CallQuery):
         return None if self.fields is None else split(self.fields, "fields")
 
 
+_REFRESH = (
+    "Whether to ask Odoo in any case: what is known of it is kept for five minutes."
+)
+
+
+class DescribeQuery(FieldsQuery):
+    """How much to tell of a model."""
+
+    fields: Text | None = Field(
+        default=None,
+        description="Exactly these fields, with everything that is known of them.",
+        examples=["name,country_id"],
+        json_schema_extra=_shaped(_NAMES),
+    )
+    level: Level = Field(
+        default=Level.FULL,
+        description="`brief`: the most telling and all required fields; `read`: every "
+        "field, with what a search may do with it; `create`: what a new record needs, "
+        "gets by default and may have; `full`: everything.",
+    )
+    refresh: Flag = Field(default=False, description=_REFRESH)
+
+
+class RelationsQuery(CallQuery):
+    """How far to follow relations."""
+
+    depth: Number = Field(
+        default=1, ge=1, le=MAX_DEPTH, description="How many steps to follow."
+    )
+
+
 class ModelsQuery(CallQuery):
     """The search for models."""
 
     q: Text | None = Field(
         default=None, description="Only models with this text in their name or label."
     )
+    refresh: Flag = Field(default=False, description=_REFRESH)
 
 
 class RecordsQuery(FieldsQuery):

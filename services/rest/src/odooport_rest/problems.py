@@ -17,8 +17,14 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from odooport import InvalidRequest, OdooportError, Problem, RateLimited
-from odooport_rest.answers import PROBLEM_JSON, ExactJson
+from odooport import (
+    InvalidRequest,
+    OdooportError,
+    Problem,
+    RateLimited,
+    SchemaChanged,
+)
+from odooport_rest.answers import FINGERPRINT, PROBLEM_JSON, ExactJson
 
 _logger = logging.getLogger(__name__)
 
@@ -240,6 +246,9 @@ def answer_error(error: OdooportError, *, request_id: str) -> Response:
         request_id=request_id,
         problems=error.problems if isinstance(error, InvalidRequest) else (),
         retry_after=error.retry_after if isinstance(error, RateLimited) else None,
+        headers=(
+            {FINGERPRINT: error.fingerprint} if isinstance(error, SchemaChanged) else {}
+        ),
     )
 
 

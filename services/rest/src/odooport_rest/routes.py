@@ -1,27 +1,30 @@
 """The routes of the API: parse, call one use case, show what it answers."""
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Query, Request, Response, Security
+from fastapi import APIRouter, Depends, Header, Query, Request, Response, Security
 from fastapi.security import HTTPBearer
 
 from odooport import (
     DEFAULT_INSTANCE,
     AnswerLost,
     Caller,
+    Description,
     Gate,
     Identity,
     InvalidRequest,
-    ModelSchema,
+    Level,
     Odoo,
     OdooportError,
     Record,
 )
 from odooport_rest.answers import (
+    FINGERPRINT,
     CreatedAnswer,
     DefaultsAnswer,
     ExactJson,
@@ -30,12 +33,14 @@ from odooport_rest.answers import (
     ModelsAnswer,
     RecordAnswer,
     RecordsAnswer,
+    RelationsAnswer,
     ResultAnswer,
     no_content,
 )
 from odooport_rest.envelope import guarded_by
 from odooport_rest.parameters import (
     CallQuery,
+    DescribeQuery,
     FieldsQuery,
     GroupsBody,
     GroupsQuery,
@@ -45,6 +50,7 @@ from odooport_rest.parameters import (
     ModelsQuery,
     RecordId,
     RecordsQuery,
+    RelationsQuery,
     SearchBody,
     SomeValues,
     Values,
@@ -52,6 +58,8 @@ from odooport_rest.parameters import (
 from odooport_rest.problems import ProblemDetails
 
 _logger = logging.getLogger(__name__)
+
+_KEPT = (FINGERPRINT, "ETag", "Cache-Control")
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemDetails, "description": text}
@@ -61,6 +69,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         (403, "The key's role, or Odoo's access rights, do not allow it."),
         (404, "There is no such record."),
         (409, "Somebody else is changing the same records."),
+        (412, "The model does not have the fingerprint that the request names."),
         (413, "The body is too large."),
         (422, "The request is wrong; nothing was sent to Odoo."),
         (429, "Too many calls; see Retry-After."),
@@ -98,6 +107,18 @@ def v1(gate: Gate) -> APIRouter:
             active_test=False if query.archived else None,
         )
 
+    async def about(
+        model: str, pin: str | None, who: Caller, query: CallQuery
+    ) -> tuple[Odoo, dict[str, str]]:
+        """Answer Odoo for a request about a model, and the headers of the answer.
+
+        A request that pins the model's fingerprint goes no further if it is another
+        one now.
+        """
+        caller = odoo(who, query)
+        known = caller.fields(model) if pin is None else caller.expect(model, pin)
+        return caller, {FINGERPRINT: (await known).fingerprint}
+
     @api.get("/me", tags=["Who and what"], summary="Who am I?", response_model=Identity)
     async def me(who: _Who, query: Annotated[CallQuery, Query()]) -> Response:
         """Answer who the key stands for, here and in Odoo, and Odoo's version."""
@@ -111,7 +132,7 @@ def v1(gate: Gate) -> APIRouter:
     )
     async def models(who: _Who, query: Annotated[ModelsQuery, Query()]) -> Response:
         """Answer the models that the Odoo user behind the key can read."""
-        found = await odoo(who, query).models(query.q)
+        found = await odoo(who, query).models(query.q, refresh=query.refresh)
         return ExactJson({"models": [asdict(info) for info in found]})
 
     @api.get(
@@ -121,10 +142,48 @@ def v1(gate: Gate) -> APIRouter:
         response_model=ModelAnswer,
     )
     async def describe(
-        model: ModelName, who: _Who, query: Annotated[CallQuery, Query()]
+        model: ModelName,
+        request: Request,
+        who: _Who,
+        query: Annotated[DescribeQuery, Query()],
+        pin: _Pin = None,
     ) -> Response:
-        """Answer a model's fields: type, label, what is required, what it allows."""
-        return ExactJson(_described(await odoo(who, query).fields(model)))
+        """Answer what a model looks like, at the level asked for.
+
+        The `ETag` begins with the fingerprint of the model's structure, which is the
+        same in every language; send it back as `If-None-Match` to get a 304 as long as
+        nothing changed.
+        """
+        caller, headers = await about(model, pin, who, query)
+        told = await caller.describe(
+            model, level=query.level, fields=query.field_names(), refresh=query.refresh
+        )
+        answer = ExactJson(_described(told), headers=headers)
+        digest = hashlib.sha256(answer.body).hexdigest()[:16]
+        answer.headers[FINGERPRINT] = told.fingerprint
+        answer.headers["ETag"] = tag = f'"{told.fingerprint}-{digest}"'
+        answer.headers["Cache-Control"] = "private, no-cache"
+        if _matches(request.headers.get("if-none-match", ""), tag):
+            kept = {name: answer.headers[name] for name in _KEPT}
+            return Response(status_code=304, headers=kept)
+        return answer
+
+    @api.get(
+        "/models/{model}/relations",
+        tags=["Who and what"],
+        summary="How a model hangs together with others",
+        response_model=RelationsAnswer,
+    )
+    async def relations(
+        model: ModelName,
+        who: _Who,
+        query: Annotated[RelationsQuery, Query()],
+        pin: _Pin = None,
+    ) -> Response:
+        """Answer the relations that lead out of a model, and those that lead to it."""
+        caller, headers = await about(model, pin, who, query)
+        graph = await caller.relations(model, depth=query.depth)
+        return ExactJson(asdict(graph), headers=headers)
 
     @api.get(
         "/models/{model}/defaults",
@@ -133,13 +192,20 @@ def v1(gate: Gate) -> APIRouter:
         response_model=DefaultsAnswer,
     )
     async def defaults(
-        model: ModelName, who: _Who, query: Annotated[FieldsQuery, Query()]
+        model: ModelName,
+        who: _Who,
+        query: Annotated[FieldsQuery, Query()],
+        pin: _Pin = None,
     ) -> Response:
         """Answer Odoo's default values for a new record."""
-        values = await odoo(who, query).default_get(model, query.field_names())
-        return ExactJson({"values": values})
+        caller, headers = await about(model, pin, who, query)
+        values = await caller.default_get(model, query.field_names())
+        return ExactJson({"values": values}, headers=headers)
 
-    async def page(model: str, caller: Odoo, search: SearchBody) -> Response:
+    async def page(
+        model: str, pin: str | None, who: Caller, query: CallQuery, search: SearchBody
+    ) -> Response:
+        caller, headers = await about(model, pin, who, query)
         found = await caller.search_read(
             model,
             search.domain,
@@ -161,7 +227,8 @@ def v1(gate: Gate) -> APIRouter:
                     "paging": found.paging,
                     "total": found.total,
                 },
-            }
+            },
+            headers=headers,
         )
 
     @api.get(
@@ -171,10 +238,13 @@ def v1(gate: Gate) -> APIRouter:
         response_model=RecordsAnswer,
     )
     async def records(
-        model: ModelName, who: _Who, query: Annotated[RecordsQuery, Query()]
+        model: ModelName,
+        who: _Who,
+        query: Annotated[RecordsQuery, Query()],
+        pin: _Pin = None,
     ) -> Response:
         """Answer a page of the records that a search finds."""
-        return await page(model, odoo(who, query), query.search())
+        return await page(model, pin, who, query, query.search())
 
     @api.post(
         "/models/{model}/search",
@@ -187,9 +257,10 @@ def v1(gate: Gate) -> APIRouter:
         who: _Who,
         query: Annotated[CallQuery, Query()],
         body: SearchBody,
+        pin: _Pin = None,
     ) -> Response:
         """Answer a page of the records that a search finds; it changes nothing."""
-        return await page(model, odoo(who, query), body)
+        return await page(model, pin, who, query, body)
 
     @api.get(
         "/models/{model}/records/{id}",
@@ -202,12 +273,12 @@ def v1(gate: Gate) -> APIRouter:
         record_id: RecordId,
         who: _Who,
         query: Annotated[FieldsQuery, Query()],
+        pin: _Pin = None,
     ) -> Response:
         """Answer one record."""
-        found = await odoo(who, query).read(
-            model, [record_id], fields=query.field_names()
-        )
-        return ExactJson(found[0])
+        caller, headers = await about(model, pin, who, query)
+        found = await caller.read(model, [record_id], fields=query.field_names())
+        return ExactJson(found[0], headers=headers)
 
     async def read_back(
         model: str, record_id: int, caller: Odoo, names: Sequence[str] | None
@@ -241,6 +312,7 @@ def v1(gate: Gate) -> APIRouter:
         who: _Who,
         query: Annotated[FieldsQuery, Query()],
         body: SomeValues,
+        pin: _Pin = None,
     ) -> Response:
         """Create one record from an object of values, or many from a list of those.
 
@@ -248,18 +320,21 @@ def v1(gate: Gate) -> APIRouter:
         `id` if the key may not read it. For many, which are all created or none, it is
         their `ids`.
         """
-        caller, names = odoo(who, query), query.field_names()
+        caller, headers = await about(model, pin, who, query)
+        names = query.field_names()
         if isinstance(body, list):
             if names is not None:
                 raise InvalidRequest(
                     "fields: the answer to a list of values holds only ids; leave "
                     "fields out."
                 )
-            return ExactJson({"ids": await caller.create(model, body)}, 201)
+            made = await caller.create(model, body)
+            return ExactJson({"ids": made}, 201, headers)
         await checked(model, caller, names)
         (record_id,) = await caller.create(model, body)
         record = await read_back(model, record_id, caller, names)
-        return ExactJson(record, 201, _location(request, model, record_id, query))
+        headers |= _location(request, model, record_id, query)
+        return ExactJson(record, 201, headers)
 
     @api.patch(
         "/models/{model}/records/{id}",
@@ -273,15 +348,18 @@ def v1(gate: Gate) -> APIRouter:
         who: _Who,
         query: Annotated[FieldsQuery, Query()],
         body: Values,
+        pin: _Pin = None,
     ) -> Response:
         """Change the fields that are given, and answer the record.
 
         Only its `id` is answered if the key may not read it afterwards.
         """
-        caller, names = odoo(who, query), query.field_names()
+        caller, headers = await about(model, pin, who, query)
+        names = query.field_names()
         await checked(model, caller, names)
         await caller.write(model, [record_id], body)
-        return ExactJson(await read_back(model, record_id, caller, names))
+        record = await read_back(model, record_id, caller, names)
+        return ExactJson(record, headers=headers)
 
     @api.delete(
         "/models/{model}/records/{id}",
@@ -294,10 +372,12 @@ def v1(gate: Gate) -> APIRouter:
         record_id: RecordId,
         who: _Who,
         query: Annotated[CallQuery, Query()],
+        pin: _Pin = None,
     ) -> Response:
         """Delete a record for good. To archive it, change `active` to false."""
-        await odoo(who, query).unlink(model, [record_id])
-        return no_content()
+        caller, headers = await about(model, pin, who, query)
+        await caller.unlink(model, [record_id])
+        return no_content(headers)
 
     @api.post(
         "/models/{model}/records/{id}/copy",
@@ -313,22 +393,26 @@ def v1(gate: Gate) -> APIRouter:
         who: _Who,
         query: Annotated[FieldsQuery, Query()],
         body: Values,
+        pin: _Pin = None,
     ) -> Response:
         """Copy a record; the body says what shall differ, `{}` for nothing."""
-        caller, names = odoo(who, query), query.field_names()
+        caller, headers = await about(model, pin, who, query)
+        names = query.field_names()
         await checked(model, caller, names)
         made = await caller.copy(model, record_id, values=body)
         record = await read_back(model, made, caller, names)
-        return ExactJson(record, 201, _location(request, model, made, query))
+        headers |= _location(request, model, made, query)
+        return ExactJson(record, 201, headers)
 
     async def groups(
-        model: str, who: Caller, query: CallQuery, wanted: GroupsBody
+        model: str, pin: str | None, who: Caller, query: CallQuery, wanted: GroupsBody
     ) -> Response:
+        caller, headers = await about(model, pin, who, query)
         # One group more than wanted tells whether there are more; the role's cap
         # counts that one too.
         most = max(1, who.principal.max_rows - 1)
         size = min(wanted.limit, most)
-        found = await odoo(who, query).aggregate(
+        found = await caller.aggregate(
             model,
             wanted.domain,
             groupby=wanted.groupby,
@@ -347,7 +431,8 @@ def v1(gate: Gate) -> APIRouter:
                     "has_more": has_more,
                     "next_offset": wanted.offset + size if has_more else None,
                 },
-            }
+            },
+            headers=headers,
         )
 
     @api.get(
@@ -357,10 +442,13 @@ def v1(gate: Gate) -> APIRouter:
         response_model=GroupsAnswer,
     )
     async def aggregate(
-        model: ModelName, who: _Who, query: Annotated[GroupsQuery, Query()]
+        model: ModelName,
+        who: _Who,
+        query: Annotated[GroupsQuery, Query()],
+        pin: _Pin = None,
     ) -> Response:
         """Answer groups of records with counts, sums and the like."""
-        return await groups(model, who, query, query.groups())
+        return await groups(model, pin, who, query, query.groups())
 
     @api.post(
         "/models/{model}/aggregate",
@@ -373,9 +461,10 @@ def v1(gate: Gate) -> APIRouter:
         who: _Who,
         query: Annotated[CallQuery, Query()],
         body: GroupsBody,
+        pin: _Pin = None,
     ) -> Response:
         """Answer groups of records with counts, sums and the like."""
-        return await groups(model, who, query, body)
+        return await groups(model, pin, who, query, body)
 
     @api.post(
         "/models/{model}/methods/{method}",
@@ -389,13 +478,15 @@ def v1(gate: Gate) -> APIRouter:
         who: _Who,
         query: Annotated[CallQuery, Query()],
         body: MethodBody,
+        pin: _Pin = None,
     ) -> Response:
         """Call a method such as a button's, and answer what it returned."""
-        result = await odoo(who, query).call(
+        caller, headers = await about(model, pin, who, query)
+        result = await caller.call(
             model, method, body.ids, args=body.args, kwargs=body.kwargs
         )
         try:
-            return ExactJson({"result": result})
+            return ExactJson({"result": result}, headers=headers)
         except (TypeError, ValueError) as exc:
             raise AnswerLost(
                 f"{method!r} ran, but what it returned cannot be shown as JSON. Do not "
@@ -412,22 +503,41 @@ def _caller(request: Request) -> Caller:
 
 
 type _Who = Annotated[Caller, Depends(_caller)]
+type _Pin = Annotated[
+    str | None,
+    Header(
+        alias=FINGERPRINT,
+        description="The fingerprint that the model had when your program was written: "
+        "if it has another one now, nothing is done and the answer is 412.",
+        json_schema_extra={"pattern": "^[0-9a-f]{16}$"},
+    ),
+]
 
 
-def _described(schema: ModelSchema) -> dict[str, Any]:
-    """Show a schema; what a field does not have is left out, what is false is not."""
-    fields: dict[str, Any] = {}
-    for name, field in schema.fields.items():
-        shown = {
-            key: value
-            for key, value in asdict(field).items()
-            if key != "name" and value is not None
-        }
-        shown["selection"] = dict(field.selection)
-        if not field.selection:
-            del shown["selection"]
-        fields[name] = shown
-    return {"model": schema.model, "fields": fields}
+def _described(told: Description) -> dict[str, Any]:
+    """Show a description; what its level does not tell at all is left out."""
+    answer = asdict(told)
+    for name in _UNTOLD[told.level]:
+        del answer[name]
+    answer["fields"] = {
+        entry["name"]: {key: value for key, value in entry.items() if key != "name"}
+        for entry in told.fields
+    }
+    return answer
+
+
+_UNTOLD = {
+    Level.BRIEF: ("required", "defaults", "modules", "transient"),
+    Level.READ: ("required", "defaults", "modules", "transient"),
+    Level.CREATE: ("modules", "transient"),
+    Level.FULL: ("required", "defaults"),
+}
+
+
+def _matches(header: str, tag: str) -> bool:
+    """Whether an If-None-Match names the tag; source: RFC 9110, 13.1.2."""
+    given = [part.strip().removeprefix("W/") for part in header.split(",")]
+    return tag in given or given == ["*"]
 
 
 def _location(
