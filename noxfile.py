@@ -82,6 +82,7 @@ def long(session: nox.Session) -> None:
 def perf(session: nox.Session) -> None:
     """The benchmarks; they print ratios taken in one run."""
     session.run(sys.executable, "perf/overhead.py", *session.posargs)
+    session.run(sys.executable, "perf/describe.py", *session.posargs)
 
 
 @nox.session

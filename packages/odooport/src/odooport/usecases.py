@@ -16,13 +16,15 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import wraps
 from itertools import batched
-from typing import Any, Concatenate, Self, TypeGuard
+from typing import Any, Concatenate, Self, TypeGuard, overload
 from zoneinfo import available_timezones
 
+from odooport.catalogue import MethodInfo, merged
 from odooport.discovery import (
     MAX_DEPTH,
     Description,
@@ -36,14 +38,19 @@ from odooport.errors import (
     AnswerLost,
     GatewayProtocolError,
     InvalidRequest,
+    OdooAccessError,
+    OdooFailed,
     OdooportError,
     OdooRefused,
+    PermissionDenied,
     Problem,
     RecordMissing,
     SchemaChanged,
 )
+from odooport.expressions import seen
 from odooport.gate import Gate, OdooDecides, Unaudited, Unlimited
 from odooport.groups import group_out, groups_in
+from odooport.lookups import Lookups
 from odooport.model import (
     DEFAULT_INSTANCE,
     DEFAULT_LIMIT,
@@ -51,6 +58,7 @@ from odooport.model import (
     Caller,
     Context,
     Credentials,
+    Operation,
     Page,
     Principal,
     Record,
@@ -59,9 +67,25 @@ from odooport.model import (
 )
 from odooport.paging import Paging, Place
 from odooport.ports import OdooGateway
-from odooport.scalars import is_mapping
-from odooport.schema import RAW_BYTES, ModelSchema
-from odooport.values import many_in, record_out, values_in
+from odooport.records import (
+    OdooRecord,
+    OdooValues,
+    check_fits,
+    model_of,
+    plain,
+    records_of,
+)
+from odooport.scalars import is_mapping, refusal
+from odooport.schema import RAW_BYTES, TEXTUAL, Field, ModelSchema
+from odooport.signatures import operation_of
+from odooport.values import by_language, many_in, record_out, texts_in, values_in
+from odooport.views import (
+    FormView,
+    OnchangeRequest,
+    OnchangeResult,
+    RecordAction,
+    record_actions,
+)
 
 MAX_IDS = 1_000
 """How many records one call may name."""
@@ -145,13 +169,18 @@ class Identity:
     instances: list[str]
 
 
+type _Values = Mapping[str, Any] | OdooValues
+"""What is written to one record."""
+
+
 def _rechecked[**P, T](
     use_case: Callable[Concatenate["Odoo", P], Awaitable[T]],
 ) -> Callable[Concatenate["Odoo", P], Coroutine[Any, Any, T]]:
     """Let a use case that refuses a request look at newer schemas, once.
 
     Somebody may have just added the field or the value that is said to be unknown. An
-    ``InvalidRequest`` means that nothing was sent, so this is safe for writes too.
+    ``InvalidRequest`` means that nothing was sent, and ``SchemaChanged`` that nothing
+    was written, so this is safe for writes too.
     """
 
     @wraps(use_case)
@@ -161,7 +190,7 @@ def _rechecked[**P, T](
         watching = self._watching(asked)  # pyright: ignore[reportPrivateUsage] # see above
         try:
             return await use_case(watching, *args, **kwargs)
-        except InvalidRequest:
+        except (InvalidRequest, SchemaChanged):
             if not await self._renewed(asked):  # pyright: ignore[reportPrivateUsage] # same
                 raise
         return await use_case(self, *args, **kwargs)
@@ -345,9 +374,10 @@ class Odoo:
             total=total,
         )
 
-    @_rechecked
+    @overload
     async def search(
         self,
+        /,
         model: str,
         domain: Any = None,
         *,
@@ -355,11 +385,37 @@ class Odoo:
         order: str | None = None,
         limit: int | None = None,
         offset: int = 0,
-    ) -> list[int]:
-        """Find records and answer their ids.
+    ) -> list[int]: ...
+
+    @overload
+    async def search[R: OdooRecord](
+        self,
+        /,
+        model: type[R],
+        domain: Any = None,
+        *,
+        q: str | None = None,
+        order: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[R]: ...
+
+    @_rechecked
+    async def search(
+        self,
+        model: str | type[OdooRecord],
+        domain: Any = None,
+        *,
+        q: str | None = None,
+        order: str | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[int] | list[Any]:
+        """Find records and answer their ids or, for a class, the records themselves.
 
         Args:
-            model: The model's technical name.
+            model: The model's technical name, or the class of its records; one with
+                few fields is read faster.
             domain: Which records; None finds all.
             q: Only records whose display name matches this text.
             order: In which order; by id unless given.
@@ -367,43 +423,81 @@ class Odoo:
             offset: How many to skip.
 
         Raises:
+            SchemaChanged: The class does not fit the model any more.
             OdooportError: See the error tree.
         """
-        schema = await self._schema(model)
+        schema = await self._schema(model_of(model))
         checked = await self._domain(schema, domain, q)
         size, _ = self._limit(limit)
-        found = await self._run(
-            self._call(
-                model,
-                "search",
-                checked.to_wire(),
-                offset=_offset(offset),
-                limit=size,
-                order=Paging.of(schema, order).order,
-            )
-        )
-        return _id_list(found, model)
+        options: dict[str, Any] = {
+            "offset": _offset(offset),
+            "limit": size,
+            "order": Paging.of(schema, order).order,
+        }
+        condition = checked.to_wire()
+        if isinstance(model, str):
+            call = self._call(model, "search", condition, **options)
+            return _id_list(await self._run(call), model)
+        check_fits(model, schema)
+        options["fields"] = _field_names(schema, model.odoo_fields())
+        call = self._call(schema.model, "search_read", condition, **options)
+        rows = await self._records(call)
+        return records_of(model, schema, [record_out(schema, row) for row in rows])
+
+    @overload
+    async def read(
+        self,
+        /,
+        model: str,
+        ids: Sequence[int],
+        *,
+        fields: Sequence[str] | None = None,
+        languages: Sequence[str] | None = None,
+    ) -> list[Record]: ...
+
+    @overload
+    async def read[R: OdooRecord](
+        self, /, model: type[R], ids: Sequence[int]
+    ) -> list[R]: ...
 
     @_rechecked
     async def read(
-        self, model: str, ids: Sequence[int], *, fields: Sequence[str] | None = None
-    ) -> list[Record]:
+        self,
+        model: str | type[OdooRecord],
+        ids: Sequence[int],
+        *,
+        fields: Sequence[str] | None = None,
+        languages: Sequence[str] | None = None,
+    ) -> list[Record] | list[Any]:
         """Answer records by id, in the order asked for.
 
         Args:
-            model: The model's technical name.
+            model: The model's technical name, or the class of its records.
             ids: Which records.
-            fields: Which fields; all that are stored, without blobs, unless given.
+            fields: Which fields; all that are stored, without blobs, unless given. A
+                class says so itself.
+            languages: Answer translated fields in each of these languages, as
+                ``{"en_US": …, "fr_FR": …}``. Where one has no text of its own, Odoo
+                answers that of ``en_US``.
 
         Raises:
             RecordMissing: One of them does not exist.
+            SchemaChanged: The class does not fit the model any more.
             OdooportError: See the error tree.
         """
-        schema = await self._schema(model)
+        schema = await self._schema(model_of(model))
+        if not isinstance(model, str):
+            if fields is not None or languages is not None:
+                raise InvalidRequest("A class says itself which fields it reads.")
+            check_fits(model, schema)
+            rows = await self.read(schema.model, ids, fields=model.odoo_fields())
+            return records_of(model, schema, rows)
         wanted = _field_names(schema, fields) or schema.readable
         names = _with(wanted, ["id"])
         asked = _ids(ids, "ids")
         self._within_cap(asked)
+        if languages is not None:
+            return await self._read_in(schema, asked, names, languages)
         call = self._call(model, "read", list(asked), fields=names)
         by_id = {row["id"]: row for row in await self._records(call)}
         missing = [record_id for record_id in asked if record_id not in by_id]
@@ -411,22 +505,57 @@ class Odoo:
             raise _missing(model, missing)
         return [record_out(schema, by_id[record_id]) for record_id in asked]
 
+    async def _read_in(
+        self,
+        schema: ModelSchema,
+        asked: tuple[int, ...],
+        names: Sequence[str],
+        languages: Sequence[str],
+    ) -> list[Record]:
+        """Read what has one text as usual, and the rest once for each language."""
+        if isinstance(languages, str) or not languages:
+            raise InvalidRequest(
+                "languages: give a list of language codes such as ['en_US', 'fr_FR']."
+            )
+        codes = list(dict.fromkeys(languages))
+        await self._check_languages(codes, "/languages")
+        texts = [
+            name
+            for name in names
+            if schema.fields[name].translated and schema.fields[name].type in TEXTUAL
+        ]
+        ids = list(asked)
+        others = [name for name in names if name not in texts]
+        spoken = [self.acting_as(lang=code) for code in codes] if texts else []
+        records, *versions = await asyncio.gather(
+            self.read(schema.model, ids, fields=others),
+            *(one.read(schema.model, ids, fields=texts) for one in spoken),
+        )
+        for index, record in enumerate(records):
+            for name in texts:
+                record[name] = {
+                    code: version[index][name]
+                    for code, version in zip(codes, versions, strict=True)
+                }
+        order = _with(["id"], names)
+        return [{name: record[name] for name in order} for record in records]
+
     @_rechecked
     async def count(
-        self, model: str, domain: Any = None, *, q: str | None = None
+        self, model: str | type[OdooRecord], domain: Any = None, *, q: str | None = None
     ) -> int:
         """Count the records that a search finds.
 
         Args:
-            model: The model's technical name.
+            model: The model's technical name, or the class of its records.
             domain: Which records; None counts all.
             q: Only records whose display name matches this text.
 
         Raises:
             OdooportError: See the error tree.
         """
-        schema = await self._schema(model)
-        return await self._count(model, await self._domain(schema, domain, q))
+        schema = await self._schema(model_of(model))
+        return await self._count(schema.model, await self._domain(schema, domain, q))
 
     @_rechecked
     async def name_search(
@@ -541,69 +670,121 @@ class Odoo:
 
     @_rechecked
     async def create(
-        self, model: str, values: Mapping[str, Any] | Sequence[Mapping[str, Any]]
+        self,
+        model: str | type[OdooRecord],
+        values: _Values | Sequence[_Values],
     ) -> list[int]:
         """Create one record or many, all or none.
 
         Args:
-            model: The model's technical name.
-            values: The values of one record, or a list with those of each.
+            model: The model's technical name, or the class of its records.
+            values: The values of one record, or a list with those of each; see
+                ``odooport.values`` for what they may be.
 
         Returns:
             The ids of the new records, in order.
 
         Raises:
             InvalidRequest: With a problem for every value that is wrong.
+            SchemaChanged: The class of the values does not fit the model any more.
             OdooportError: See the error tree.
         """
-        schema = await self._schema(model)
-        if isinstance(values, Mapping):
-            sent = [await values_in(schema, values, self._schema, creating=True)]
+        schema = await self._schema(model_of(model))
+        rows: Mapping[str, Any] | Sequence[Mapping[str, Any]] = plain(schema, values)
+        if isinstance(rows, Mapping):
+            sent = [await values_in(schema, rows, self._lookups(), creating=True)]
         else:
-            if not values:
+            if not rows:
                 raise InvalidRequest("There is nothing to create: give values.")
-            self._within_cap(values)
-            sent = await many_in(schema, values, self._schema, creating=True)
-        call = self._call(model, "create", sent)
-        return _made(await self._settled(call, ()), model)
+            self._within_cap(rows)
+            sent = await many_in(schema, rows, self._lookups(), creating=True)
+        call = self._call(schema.model, "create", sent)
+        return _made(await self._settled(call, ()), schema.model)
 
     @_rechecked
     async def write(
-        self, model: str, ids: Sequence[int], values: Mapping[str, Any]
+        self, model: str | type[OdooRecord], ids: Sequence[int], values: _Values
     ) -> None:
         """Write the same values on records, all or none.
 
         Args:
-            model: The model's technical name.
+            model: The model's technical name, or the class of its records.
             ids: Which records.
-            values: The fields to change, with their new values.
+            values: The fields to change, with their new values; see
+                ``odooport.values``. A text in several languages stands alone, and
+                for one record.
 
         Raises:
             InvalidRequest: With a problem for every value that is wrong.
             RecordMissing: One of the records does not exist; none was changed.
+            SchemaChanged: The class of the values does not fit the model any more.
             OdooportError: See the error tree.
         """
-        schema = await self._schema(model)
+        schema = await self._schema(model_of(model))
         asked = _ids(ids, "ids")
-        if not values:
+        row: Mapping[str, Any] = plain(schema, values)
+        if not row:
             raise InvalidRequest("There is nothing to change: give values.")
-        sent = await values_in(schema, values, self._schema, creating=False)
-        await self._settled(self._call(model, "write", list(asked), sent), asked)
+        if (several := by_language(schema, row, asked)) is not None:
+            await self._translate(schema, asked, *several)
+            return
+        lookups = self._lookups()
+        sent = await values_in(schema, row, lookups, creating=False, ids=asked)
+        await self._settled(self._call(schema.model, "write", list(asked), sent), asked)
 
-    async def unlink(self, model: str, ids: Sequence[int]) -> None:
+    async def _translate(
+        self,
+        schema: ModelSchema,
+        asked: tuple[int, ...],
+        field: Field,
+        texts: Mapping[str, Any],
+    ) -> None:
+        """Write one text of one record in several languages, all or none."""
+        await self._check_languages(list(texts), f"/{field.name}")
+        model, ids = schema.model, list(asked)
+        told = await self._settled(
+            self._call(model, "get_field_translations", ids, field.name), asked
+        )
+        sent = texts_in(schema, field, texts, _terms(told, model))
+        done = await self._settled(
+            self._call(model, "update_field_translations", ids, field.name, sent), asked
+        )
+        if done is False:
+            raise OdooRefused(
+                f"Odoo did not translate {field.name!r} of {model!r}: it is computed, "
+                "or holds no text yet. Write the field it comes from, or a text first."
+            )
+
+    async def _check_languages(self, languages: Sequence[Any], pointer: str) -> None:
+        problems: list[Problem] = []
+        for language in languages:
+            try:
+                if not isinstance(language, str):
+                    raise InvalidRequest(
+                        f"A language is a code such as 'fr_FR', not {language!r}."
+                    )
+                await self._gate.check(
+                    self._caller, Context(lang=language), instance=self._instance
+                )
+            except InvalidRequest as wrong:
+                problems.append(Problem(f"{pointer}/{language}", wrong.message))
+        if problems:
+            raise refusal("What to say in several languages", problems)
+
+    async def unlink(self, model: str | type[OdooRecord], ids: Sequence[int]) -> None:
         """Delete records, all or none.
 
         Args:
-            model: The model's technical name.
+            model: The model's technical name, or the class of its records.
             ids: Which records.
 
         Raises:
             RecordMissing: One of them does not exist; none was deleted.
             OdooportError: See the error tree.
         """
-        await self._schema(model)
+        name = (await self._schema(model_of(model))).model
         asked = _ids(ids, "ids")
-        await self._settled(self._call(model, "unlink", list(asked)), asked)
+        await self._settled(self._call(name, "unlink", list(asked)), asked)
 
     @_rechecked
     async def copy(
@@ -625,7 +806,8 @@ class Odoo:
         """
         schema = await self._schema(model)
         asked = _ids([record_id], "id")
-        sent = await values_in(schema, values or {}, self._schema, creating=False)
+        lookups = self._lookups()
+        sent = await values_in(schema, values or {}, lookups, creating=False, ids=asked)
         made = await self._settled(self._call(model, "copy", list(asked), sent), asked)
         return _made(made, model)[0]
 
@@ -703,7 +885,7 @@ class Odoo:
             model: The model's technical name.
             level: How much to tell.
             fields: Exactly these fields, with everything that is known of them.
-            refresh: Whether to ask Odoo in any case.
+            refresh: Whether to ask Odoo for the fields in any case.
 
         Raises:
             OdooportError: See the error tree.
@@ -717,7 +899,7 @@ class Odoo:
             self._recall,
             level=level,
             names=names,
-            label=await self._label(model, fresh=refresh),
+            label=await self._label(model),
             defaults=lambda: self._defaults(schema, fresh=refresh),
         )
 
@@ -766,6 +948,97 @@ class Odoo:
             )
         return schema
 
+    async def actions(self, model: str, record_id: int) -> list[RecordAction]:
+        """Answer what the buttons of a record's form would do now.
+
+        Args:
+            model: The model's technical name.
+            record_id: Which record.
+
+        Returns:
+            The buttons that the caller's Odoo user has, in the form's order, and
+            whether the form shows them for this record. Where that depends on what is
+            not known here, such as a field that the user cannot read, it says so.
+
+        Raises:
+            RecordMissing: There is no such record.
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        (asked,) = _ids([record_id], "record_id")
+        form = await self._form(schema)
+        names = [
+            name
+            for name in sorted(form.names - {"id"})
+            if (field := schema.fields.get(name)) is not None
+            and field.type not in {"binary", "image"}
+        ]
+        call = self._call(
+            model, "read", [asked], fields=names or ["display_name"], load=""
+        )
+        rows = await self._records(call)
+        if not rows:
+            raise _missing(model, [asked])
+        session = await self._gate.login(self._caller, self._instance)
+        known = {
+            name: seen(schema.field(name), rows[0][name])
+            for name in names
+            if name in rows[0]
+        }
+        return record_actions(form, {"uid": session.uid, **known, "id": asked})
+
+    @_rechecked
+    async def onchange(
+        self,
+        model: str,
+        values: Mapping[str, Any],
+        *,
+        changed: Sequence[str] | None = None,
+        record_id: int | None = None,
+    ) -> OnchangeResult:
+        """Answer what a form would fill in after somebody typed; nothing is saved.
+
+        Without values this opens an empty form.
+
+        Args:
+            model: The model's technical name.
+            values: What the form holds. A line's form may give the values of the
+                record that it is in: ``{"order_id": {"partner_id": 15}, …}``.
+            changed: Which of them were typed, in order; all unless given.
+            record_id: The record that the form shows; a new one unless given.
+
+        Raises:
+            InvalidRequest: With a problem for every value that is wrong.
+            RecordMissing: There is no such record.
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        asked = () if record_id is None else _ids([record_id], "record_id")
+        if asked and (not values or (changed is not None and not changed)):
+            raise InvalidRequest(
+                "The form of a record that exists is not empty: say which values "
+                "change."
+            )
+        form = await self._form(schema)
+        request = await OnchangeRequest.build(
+            form,
+            schema,
+            self._lookups(),
+            values,
+            changed,
+            lines=await self._line_schemas(form, schema),
+            creating=not asked,
+        )
+        call = self._call(
+            model,
+            "onchange",
+            list(asked),
+            dict(request.values),
+            list(request.changed),
+            dict(request.spec),
+        )
+        return request.result(await self._settled(call, asked))
+
     async def models(
         self, query: str | None = None, *, refresh: bool = False
     ) -> list[ModelInfo]:
@@ -791,6 +1064,40 @@ class Odoo:
                 if part in info.model or part in info.label.casefold()
             ]
         return sorted(known, key=lambda info: info.model)
+
+    async def methods(
+        self, model: str, *, query: str | None = None
+    ) -> list[MethodInfo]:
+        """Answer what is known of a model's public methods, by name.
+
+        An Odoo 19 tells of its methods itself, if the caller's Odoo user is in the
+        group for it and its secret is an API key. Otherwise these are the methods of
+        the standard apps that we know; ``source`` says which it was.
+
+        Args:
+            model: The model's technical name.
+            query: Only those with this text in their name or summary.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        try:
+            told = await self._gate.methods(
+                self._caller, model, instance=self._instance
+            )
+        except OdooFailed:
+            # One docstring that Odoo 19 cannot read takes the whole document down.
+            told = None
+        part = (query or "").casefold()
+        return sorted(
+            (
+                method
+                for method in merged(schema, told).values()
+                if part in method.name.casefold() or part in method.summary.casefold()
+            ),
+            key=lambda method: method.name,
+        )
 
     async def version(self) -> ServerVersion:
         """Answer what the Odoo server says of itself.
@@ -855,7 +1162,35 @@ class Odoo:
         )
 
     async def _run(self, call: Call) -> Any:
-        return await self._gate.run(self._caller, call)
+        try:
+            return await self._gate.run(self._caller, call)
+        except OdooAccessError as error:
+            if (missing := await self._missing_right(call)) is None:
+                raise
+            raise OdooAccessError(f"{missing} Odoo says: {error.message}") from error
+
+    async def _missing_right(self, call: Call) -> str | None:
+        """Say which right an access error is about, or None if that is not known.
+
+        Odoo's own text names the groups that have a right, if there are any. What it
+        says of records and fields is told apart by one more question, not by wording.
+        """
+        operation = operation_of(call)
+        if operation is Operation.CALL:
+            return f"Odoo keeps your user from {call.method!r} on {call.model!r}."
+        right = f"the right {operation.value!r} on {call.model!r}"
+        asked = self._call(call.model, "has_access", [], operation.value)
+        try:
+            may = await self._gate.run(self._caller, asked)
+        except OdooportError:
+            # An explanation is a courtesy; Odoo's refusal is the answer.
+            return None
+        if may is False:
+            return f"Your Odoo user does not have {right} at all."
+        return (
+            f"Your Odoo user has {right}, but not here: a record rule, a field that is "
+            "for other groups, or another model that is involved stands in the way."
+        )
 
     async def _records(self, call: Call) -> list[Record]:
         rows = await self._run(call)
@@ -951,10 +1286,10 @@ class Odoo:
         watching._asked = asked  # noqa: SLF001 - an object of this very class
         return watching
 
-    async def _label(self, model: str, *, fresh: bool) -> str | None:
+    async def _label(self, model: str) -> str | None:
         """Answer what people call a model, if the user may read it."""
         try:
-            known = await self.models(refresh=fresh)
+            known = await self.models()
         except OdooportError:
             # A server without the module web has no list; the label is a courtesy.
             return None
@@ -973,6 +1308,33 @@ class Odoo:
     ) -> Any:
         call = self._call(model, method, *args, **kwargs)
         return await self._gate.recall(self._caller, call, fresh=fresh)
+
+    async def _form(self, schema: ModelSchema) -> FormView:
+        answer = await self._recall(schema.model, "get_views", [[False, "form"]])
+        return FormView.from_wire(schema, answer)
+
+    async def _line_schemas(
+        self, form: FormView, schema: ModelSchema
+    ) -> dict[str, ModelSchema]:
+        """Answer the models of the lines that a form shows inside, by field."""
+        lines: dict[str, ModelSchema] = {}
+        for name, shown in form.fields.items():
+            field = schema.fields.get(name)
+            if shown and field is not None and field.relation is not None:
+                with suppress(PermissionDenied, OdooAccessError, InvalidRequest):
+                    # Of lines that the user may not know, there are only ids.
+                    lines[name] = await self._schema(field.relation)
+        return lines
+
+    def _lookups(self) -> Lookups:
+        """Answer what remembers, for one request, the records that values name."""
+        return Lookups(
+            self._gate,
+            self._caller,
+            self._instance,
+            self._context,
+            schema=self._schema,
+        )
 
     async def _check_context(self) -> None:
         await self._gate.check(self._caller, self._context, instance=self._instance)
@@ -1101,6 +1463,17 @@ def _each(raw: Any) -> Iterable[Any]:
     """Answer a list as what it is, a list of anything."""
     items: Iterable[Any] = raw
     return items
+
+
+def _terms(raw: Any, model: str) -> list[str] | None:
+    """Answer the terms that a field is translated by; None if it is as a whole."""
+    try:
+        rows, about = raw
+        if not about["translation_show_source"]:
+            return None
+        return list(dict.fromkeys(str(row["source"]) for row in rows))
+    except (TypeError, ValueError, LookupError) as exc:
+        raise _unexpected("get_field_translations", model) from exc
 
 
 def _id_list(raw: Any, model: str) -> list[int]:
