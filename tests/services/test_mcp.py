@@ -15,6 +15,7 @@ from odooport import (
     Credentials,
     Gate,
     InvalidRequest,
+    Level,
     OdooAccessError,
     PermissionDenied,
     RecordMissing,
@@ -30,10 +31,14 @@ READING = [
     "whoami",
     "find_models",
     "describe_model",
+    "model_relations",
+    "find_methods",
     "search_records",
     "read_records",
     "count_records",
     "aggregate_records",
+    "record_actions",
+    "preview_values",
 ]
 WRITING = ["create_records", "update_records", "delete_records", "call_method"]
 
@@ -232,6 +237,104 @@ async def test_a_description_to_create_says_what_must_be_given(connect: Connect)
     assert told["defaults"]["name"] == "New"
     assert "Must be given: partner_id" in text_of(result)
     assert all("example" in field for field in told["fields"])
+
+
+async def test_relations_lead_from_model_to_model(connect: Connect):
+    async with connect() as client:
+        result = await client.call_tool("model_relations", {"model": "sale.order"})
+    ways = {it["field"]: it["to"] for it in result.structured_content["relations"]}
+    assert ways["partner_id"] == "res.partner"
+    assert "sale.order.partner_id: many2one res.partner" in text_of(result)
+
+
+async def test_methods_are_found_by_what_they_do(connect: Connect):
+    async with connect() as client:
+        result = await client.call_tool(
+            "find_methods", {"model": "sale.order", "query": "confirm", "limit": 1}
+        )
+    found = result.structured_content
+    assert found["total"] > len(found["methods"]) == 1
+    assert found["has_more"] is True
+    assert "the first 1" in text_of(result)
+
+
+async def test_what_can_be_done_with_a_record_changes_with_its_state(connect: Connect):
+    async with connect() as client:
+        found = await call(
+            client,
+            "search_records",
+            model="sale.order",
+            domain=[["state", "=", "draft"]],
+            fields=["state"],
+            limit=1,
+        )
+        order = found["records"][0]["id"]
+
+        async def available() -> set[str]:
+            told = await call(client, "record_actions", model="sale.order", id=order)
+            return {it["name"] for it in told["actions"] if it["available"]}
+
+        before = await available()
+        await call(
+            client,
+            "call_method",
+            model="sale.order",
+            method="action_confirm",
+            ids=[order],
+        )
+        after = await available()
+    assert "action_confirm" in before
+    assert "action_confirm" not in after
+    assert "action_cancel" in after
+
+
+async def test_a_preview_fills_in_what_a_form_would_and_saves_nothing(
+    connect: Connect,
+):
+    async with connect() as client:
+        before = await call(client, "count_records", model="sale.order")
+        found = await call(client, "search_records", model="res.partner", limit=1)
+        partner = found["records"][0]["id"]
+        told = await call(
+            client,
+            "preview_values",
+            model="sale.order",
+            values={"partner_id": partner},
+        )
+        after = await call(client, "count_records", model="sale.order")
+    assert told["values"]["partner_invoice_id"]["id"] == partner
+    assert before == after
+
+
+async def test_a_country_may_be_given_by_its_name(connect: Connect):
+    async with connect() as client:
+        made = await call(
+            client,
+            "create_records",
+            model="res.partner",
+            records=[{"name": "Named", "country_id": "Belgium"}],
+        )
+        read = await call(
+            client,
+            "read_records",
+            model="res.partner",
+            ids=made["ids"],
+            fields=["country_id"],
+        )
+    assert read["records"][0]["country_id"]["name"] == "Belgium"
+
+
+async def test_translated_texts_are_read_in_the_languages_asked_for(connect: Connect):
+    async with connect() as client:
+        told = await call(
+            client,
+            "read_records",
+            model="res.country",
+            ids=[20],
+            fields=["name"],
+            languages=["en_US"],
+        )
+    assert told["records"][0]["name"] == {"en_US": "Belgium"}
 
 
 @pytest.mark.parametrize(
@@ -725,6 +828,20 @@ async def test_the_typed_client_answers_what_the_tools_answer(connect: Connect):
         assert (await odoo.whoami()).login == "admin"
         assert (await odoo.find_models("contact")).models[0].model == "res.partner"
         assert (await odoo.describe_model("res.partner")).total > 10
+        told = await odoo.describe_model("sale.order", level=Level.CREATE)
+        assert "partner_id" in (told.required or [])
+        graph = await odoo.model_relations("sale.order", depth=2)
+        assert graph.relations[0].model == "sale.order"
+        assert (await odoo.find_methods("sale.order", "confirm")).total > 0
+        order, *_ = (await odoo.search_records("sale.order", limit=1)).records
+        actions = await odoo.record_actions("sale.order", order["id"])
+        assert "action_cancel" in {it.name for it in actions}
+        typed = await odoo.preview_values("crm.lead", {})
+        assert typed.warnings == ()
+        country = await odoo.read_records(
+            "res.country", [20], fields=["name"], languages=["en_US"]
+        )
+        assert country[0]["name"] == {"en_US": "Belgium"}
         page = await odoo.search_records("res.partner", limit=1, count=True)
         assert page.total == await odoo.count_records("res.partner")
         (groups,) = (await odoo.aggregate_records("res.partner")).groups

@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from odooport import InvalidRequest, Problem
+from odooport.findings import finding
 
 
 def _from_json_text(raw: Any) -> Any:
@@ -140,23 +141,6 @@ def _pointer(path: Sequence[int | str]) -> str:
     )
 
 
-_WHOLE_NUMBER = "must be a whole number, such as 7"
-_OBJECT = 'must be an object, such as {"lang": "fr_FR"}'
-_WORDS: Mapping[str, str] = {
-    "int_type": _WHOLE_NUMBER,
-    "int_from_float": _WHOLE_NUMBER,
-    "bool_type": "must be true or false",
-    "string_type": 'must be text, such as "name"',
-    "string_too_short": "must not be empty",
-    "list_type": 'must be a list, such as ["name", "email"] or [7, 8]',
-    "dict_type": "must be an object of field names with their values, such as "
-    '{"name": "Azure"}',
-    "model_type": _OBJECT,
-    "model_attributes_type": _OBJECT,
-    "too_short": "must not be empty",
-}
-
-
 def _sentence(tool: str, model: type[BaseModel], entry: Mapping[str, Any]) -> str:
     path = [str(part) for part in entry["loc"]]
     kind, name = str(entry["type"]), ".".join(path)
@@ -169,15 +153,7 @@ def _sentence(tool: str, model: type[BaseModel], entry: Mapping[str, Any]) -> st
         hint = f" Did you mean {close[0]!r}?" if close else ""
         owner = f"The argument {path[0]!r}" if len(path) > 1 else f"{tool!r}"
         return f"{owner} does not take {path[-1]!r}, only {', '.join(names)}.{hint}"
-    if kind in ("greater_than_equal", "less_than_equal"):
-        limits = entry["ctx"]
-        words = f"must be at least {limits['ge']}" if "ge" in limits else ""
-        return f"The argument {name!r} {words or f'must be at most {limits["le"]}'}."
-    if kind == "literal_error":
-        return f"The argument {name!r} must be {entry['ctx']['expected']}."
-    return (
-        f"The argument {name!r} {_WORDS.get(kind, 'is not what its schema asks for')}."
-    )
+    return finding(name, entry)
 
 
 def plain_schema(schema: Mapping[str, Any], *, nullable: bool) -> dict[str, Any]:

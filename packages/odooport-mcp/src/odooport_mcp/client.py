@@ -20,15 +20,20 @@ from odooport import (
     GatewayUnavailable,
     InvalidRequest,
     Level,
+    OnchangeResult,
     OutcomeUnknown,
     Record,
+    RecordAction,
+    RelationGraph,
 )
 from odooport.usecases import Identity
 from odooport_mcp.failures import error_of
 from odooport_mcp.results import (
+    Actions,
     Created,
     Deleted,
     Groups,
+    MethodList,
     MethodResult,
     ModelDescription,
     ModelList,
@@ -164,6 +169,49 @@ class OdooportClient:
             refresh=refresh,
         )
 
+    async def model_relations(
+        self, model: str, *, depth: int | None = None
+    ) -> RelationGraph:
+        """Answer which other models a model is tied to."""
+        return await self._read(
+            RelationGraph, "model_relations", model=model, depth=depth
+        )
+
+    async def find_methods(
+        self, model: str, query: str | None = None, *, limit: int | None = None
+    ) -> MethodList:
+        """Find the methods of a model, with their arguments."""
+        return await self._read(
+            MethodList, "find_methods", model=model, query=query, limit=limit
+        )
+
+    async def record_actions(self, model: str, record_id: int) -> list[RecordAction]:
+        """Answer what can be done with a record now.
+
+        Raises:
+            RecordMissing: There is no such record.
+        """
+        answer = await self._read(Actions, "record_actions", model=model, id=record_id)
+        return answer.actions
+
+    async def preview_values(
+        self,
+        model: str,
+        values: Mapping[str, Any],
+        *,
+        changed: Sequence[str] | None = None,
+        record_id: int | None = None,
+    ) -> OnchangeResult:
+        """Answer what a form would fill in after these values; saves nothing."""
+        return await self._read(
+            OnchangeResult,
+            "preview_values",
+            model=model,
+            values=dict(values),
+            changed=_listed(changed),
+            id=record_id,
+        )
+
     async def search_records(
         self,
         model: str,
@@ -191,7 +239,12 @@ class OdooportClient:
         )
 
     async def read_records(
-        self, model: str, ids: Sequence[int], *, fields: Sequence[str] | None = None
+        self,
+        model: str,
+        ids: Sequence[int],
+        *,
+        fields: Sequence[str] | None = None,
+        languages: Sequence[str] | None = None,
     ) -> list[Record]:
         """Answer records by id.
 
@@ -199,7 +252,12 @@ class OdooportClient:
             RecordMissing: One of them does not exist.
         """
         answer = await self._read(
-            Records, "read_records", model=model, ids=list(ids), fields=_listed(fields)
+            Records,
+            "read_records",
+            model=model,
+            ids=list(ids),
+            fields=_listed(fields),
+            languages=_listed(languages),
         )
         return answer.records
 

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any, NotRequired, Self, TypedDict, cast
 
-from odooport import Description, Page, Record
+from odooport import (
+    Description,
+    MethodInfo,
+    Page,
+    Record,
+    RecordAction,
+    Relation,
+    RelationGraph,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +216,68 @@ class ModelDescription:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class MethodEntry:
+    """One public method.
+
+    Attributes:
+        name: Its name.
+        signature: Name and parameters; optional ones end with ``=…``.
+        on_records: Whether it needs the ids of records.
+        summary: What it does.
+        operation: What it is known to do to records; ``call`` if that is not known.
+        outside: What it may reach outside of Odoo, such as ``mail``.
+        source: Who says so: Odoo's own documentation, or our catalogue.
+    """
+
+    name: str
+    signature: str
+    on_records: bool
+    summary: str
+    operation: str
+    outside: list[str]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class MethodList:
+    """Methods of a model.
+
+    Attributes:
+        methods: The first of them, by name.
+        total: How many match in all.
+        has_more: Whether that is more than are listed.
+    """
+
+    methods: list[MethodEntry]
+    total: int
+    has_more: bool
+
+    @classmethod
+    def of(cls, found: Sequence[MethodInfo], limit: int) -> Self:
+        """Build it from what is known, up to a limit."""
+        entries = [
+            MethodEntry(
+                it.name,
+                it.signature,
+                it.on_records,
+                it.summary,
+                it.operation.value,
+                list(it.outside),
+                it.source,
+            )
+            for it in found[:limit]
+        ]
+        return cls(entries, len(found), len(found) > len(entries))
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """What can be done with a record now."""
+
+    actions: list[RecordAction]
+
+
 def compact(value: Any) -> str:
     """Answer JSON on one line, as short as it gets."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
@@ -305,6 +375,38 @@ def _(answer: ModelList, plain: dict[str, Any]) -> str:
     if answer.has_more:
         head += f"; the first {len(answer.models)}, give a query or a higher limit"
     return "\n".join([head, *(f"{it.model}: {it.label}" for it in answer.models)])
+
+
+@text_of.register
+def _(answer: RelationGraph, plain: dict[str, Any]) -> str:
+    head = f"{_count(len(answer.relations), 'relation')} from {answer.model}"
+    if not answer.complete:
+        head += "; there are more, follow fewer steps"
+    rows = [head, *(_way(it) for it in answer.relations)]
+    if answer.incoming is not None:
+        rows.append(f"{_count(len(answer.incoming), 'relation')} to {answer.model}")
+        rows += [_way(it) for it in answer.incoming]
+    return "\n".join(rows)
+
+
+def _way(it: Relation) -> str:
+    back = f" (back: {it.inverse})" if it.inverse else ""
+    return f"{it.model}.{it.field}: {it.kind} {it.to}{back}"
+
+
+@text_of.register
+def _(answer: MethodList, plain: dict[str, Any]) -> str:
+    head = _count(answer.total, "method")
+    if answer.has_more:
+        head += f"; the first {len(answer.methods)}, give a query or a higher limit"
+    return "\n".join(
+        [head, *(f"{it.signature}: {it.summary}" for it in answer.methods)]
+    )
+
+
+@text_of.register
+def _(answer: Actions, plain: dict[str, Any]) -> str:
+    return lines(_count(len(answer.actions), "action"), plain["actions"])
 
 
 @text_of.register

@@ -13,7 +13,8 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 from pydantic_core import to_jsonable_python
 
-from odooport import Level, Odoo, Operation
+from odooport import Level, Odoo, OnchangeResult, Operation, RelationGraph
+from odooport.discovery import MAX_DEPTH
 from odooport.model import DEFAULT_LIMIT
 from odooport.usecases import Identity
 from odooport_mcp.arguments import (
@@ -28,9 +29,11 @@ from odooport_mcp.arguments import (
     Values,
 )
 from odooport_mcp.results import (
+    Actions,
     Created,
     Deleted,
     Groups,
+    MethodList,
     MethodResult,
     ModelDescription,
     ModelEntry,
@@ -42,6 +45,7 @@ from odooport_mcp.results import (
 )
 
 _MODELS_LIMIT = 50
+_METHODS_LIMIT = 50
 
 
 async def whoami(odoo: Odoo) -> Identity:
@@ -105,6 +109,83 @@ async def describe_model(
     return ModelDescription.of(told)
 
 
+async def model_relations(
+    odoo: Odoo,
+    model: ModelName,
+    depth: Annotated[
+        int, Field(ge=1, le=MAX_DEPTH, description="How many steps to follow"), WHOLE
+    ] = 1,
+) -> RelationGraph:
+    """Learn which other models a model is tied to, and by which fields.
+
+    "relations" lead out of it; "incoming" lead to it from anywhere, and is null unless
+    the Odoo user is an administrator. Use it to find a way between two models.
+    """
+    return await odoo.relations(model, depth=depth)
+
+
+async def find_methods(
+    odoo: Odoo,
+    model: ModelName,
+    query: Annotated[
+        str | None,
+        Field(description="Part of the name or of what it does, such as confirm"),
+    ] = None,
+    limit: Annotated[
+        int, Field(ge=1, le=500, description="Most methods to list"), WHOLE
+    ] = _METHODS_LIMIT,
+) -> MethodList:
+    """Find the methods of a model that call_method can call, with their arguments.
+
+    What a record's own buttons would call is told by record_actions.
+    """
+    found = await odoo.methods(model, query=query)
+    return MethodList.of(found, limit)
+
+
+async def record_actions(
+    odoo: Odoo,
+    model: ModelName,
+    id: Annotated[  # noqa: A002  what every record's number is called here
+        int, Field(ge=1, description="The record's id"), WHOLE
+    ],
+) -> Actions:
+    """Learn what can be done with a record now: the buttons of its form in Odoo.
+
+    "available" says whether the form shows the button for this record; null means that
+    it cannot be told. "callable" ones are methods: call_method with the "name" and the
+    id. The others need somebody in Odoo's web client.
+    """
+    return Actions(await odoo.actions(model, id))
+
+
+async def preview_values(
+    odoo: Odoo,
+    model: ModelName,
+    values: Annotated[
+        dict[str, Any],
+        JSON_TEXT,
+        Field(description='What the form holds, such as {"partner_id": 7}'),
+    ],
+    changed: Annotated[
+        list[str] | None,
+        JSON_TEXT,
+        Field(description="Which of them were just typed; all if left out"),
+    ] = None,
+    id: Annotated[  # noqa: A002  what every record's number is called here
+        Annotated[int, Field(ge=1), WHOLE] | None,
+        Field(description="The record that the form shows; leave out for a new one"),
+    ] = None,
+) -> OnchangeResult:
+    """See what Odoo's form would fill in after these values are typed; saves nothing.
+
+    For example prices and addresses that follow from the customer. create_records runs
+    defaults but not this: send along what you want of the answer. With values {} it is
+    an empty form. A line names what it is in: {"order_id": {"partner_id": 7}, ...}.
+    """
+    return await odoo.onchange(model, values, changed=changed, record_id=id)
+
+
 async def search_records(
     odoo: Odoo,
     model: ModelName,
@@ -163,13 +244,18 @@ async def read_records(
         JSON_TEXT,
         Field(description="Field names; leave out for all stored fields"),
     ] = None,
+    languages: Annotated[
+        list[str] | None,
+        JSON_TEXT,
+        Field(description='Answer translated texts in each, such as ["en_US","fr_FR"]'),
+    ] = None,
 ) -> Records:
     """Read records whose ids you know, in the order asked for.
 
     If one of them does not exist, the whole call fails with record_missing. Name the
     fields that you need: all of them are many.
     """
-    return Records(await odoo.read(model, ids, fields=fields))
+    return Records(await odoo.read(model, ids, fields=fields, languages=languages))
 
 
 async def count_records(
@@ -246,10 +332,11 @@ async def create_records(
 ) -> Created:
     """Create records, all or none.
 
-    Example: model "res.partner", records [{"name":"Azure","country_id":20}]. A many2one
-    takes an id, never a name; a datetime ISO 8601; one2many and many2many a list of
-    ids, or Odoo's commands such as [[0,0,{"name":"Line"}]]; null empties a field. On an
-    error nothing is created, unless it says otherwise.
+    Example: model "res.partner", records [{"name":"Azure","country_id":"Belgium"}]. A
+    many2one takes an id, an exact name or {"external_id":"base.be"}; a datetime ISO
+    8601; one2many and many2many a list of those, or {"create":[{"name":"Line"}],
+    "add":[3]}; properties their labels; null empties a field. On an error nothing is
+    created, unless it says otherwise.
     """
     return Created(await odoo.create(model, records))
 
@@ -262,8 +349,10 @@ async def update_records(
 ) -> Updated:
     """Write the same values on each of the records, all or none.
 
-    Values are as for create_records: {"country_id": 20}, not {"country_id": "Belgium"}.
-    To archive records write {"active": false}.
+    Values are as for create_records; a one2many or many2many also takes "remove",
+    "update" ([{"id":5,"name":"New"}]), "set" and "delete". A translated text takes
+    {"en_US":"Desk","fr_FR":"Bureau"}, for one record and alone. To archive records
+    write {"active": false}.
     """
     await odoo.write(model, ids, values)
     return Updated(list(dict.fromkeys(ids)))
@@ -352,10 +441,14 @@ TOOLS = (
     ToolSpec(whoami, "Who am I", Operation.READ, _READS),
     ToolSpec(find_models, "Find models", Operation.READ, _READS),
     ToolSpec(describe_model, "Describe a model", Operation.READ, _READS),
+    ToolSpec(model_relations, "Relations of a model", Operation.READ, _READS),
+    ToolSpec(find_methods, "Find methods", Operation.READ, _READS),
     ToolSpec(search_records, "Search records", Operation.READ, _READS),
     ToolSpec(read_records, "Read records", Operation.READ, _READS),
     ToolSpec(count_records, "Count records", Operation.READ, _READS),
     ToolSpec(aggregate_records, "Aggregate records", Operation.READ, _READS),
+    ToolSpec(record_actions, "What can be done now", Operation.READ, _READS),
+    ToolSpec(preview_values, "Preview values", Operation.READ, _READS),
     ToolSpec(
         create_records,
         "Create records",

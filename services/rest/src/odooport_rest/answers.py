@@ -159,6 +159,66 @@ class RelationsAnswer(BaseModel):
     complete: bool = Field(description="False if there were too many to follow.")
 
 
+class MethodItem(BaseModel):
+    """A public method."""
+
+    model: str = Field(description="The model or mixin that declares it.")
+    name: str
+    signature: str = Field(description="Name and parameters.")
+    parameters: list[dict[str, Any]] = Field(description="The parameters in order.")
+    on_records: bool = Field(description="Whether it is called on records.")
+    summary: str = Field(description="What it does; empty if nobody says.")
+    operation: str = Field(description="What it is known to do; `call` if unknown.")
+    outside: list[str] = Field(description="What it may reach outside of Odoo.")
+    module: str = Field(description="The app that brings it.")
+    file: str | None = Field(description="Where Odoo 18's source declares it.")
+    source: Literal["server", "catalogue"]
+
+
+class MethodsAnswer(BaseModel):
+    """What is known of a model's methods."""
+
+    methods: list[MethodItem]
+
+
+class ActionItem(BaseModel):
+    """A button of a record's form."""
+
+    name: str = Field(description="The method, or the id of a window action.")
+    kind: Literal["object", "action"]
+    label: str
+    available: bool | None = Field(
+        description="Whether the form shows it for this record; null if unknown."
+    )
+    callable: bool = Field(description="Whether `/methods/{method}` can do it.")
+    reason: str | None = Field(description="Why not, or why that is unknown.")
+    place: str = Field(description="Where in the form it stands.")
+    confirm: str | None = Field(description="What the form asks first.")
+    context: str | None = Field(description="What it adds to the context.")
+    help: str | None
+
+
+class ActionsAnswer(BaseModel):
+    """What can be done with a record now."""
+
+    actions: list[ActionItem]
+
+
+class WarningItem(BaseModel):
+    """What a form would say."""
+
+    title: str
+    message: str
+    type: str
+
+
+class OnchangeAnswer(BaseModel):
+    """What a form would fill in."""
+
+    values: dict[str, Any] = Field(description="The values that would change.")
+    warnings: list[WarningItem]
+
+
 class CreatedAnswer(BaseModel):
     """The ids of records that were created, in the order of the values."""
 

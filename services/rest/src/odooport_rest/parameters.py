@@ -160,6 +160,30 @@ class FieldsQuery(CallQuery):
         return None if self.fields is None else split(self.fields, "fields")
 
 
+class RecordQuery(FieldsQuery):
+    """How to answer one record."""
+
+    languages: Text | None = Field(
+        default=None,
+        description="Answer each translated text as an object with its text in these "
+        "languages, with commas between them.",
+        examples=["en_US"],
+        json_schema_extra=_shaped(_NAMES),
+    )
+
+    def language_codes(self) -> list[str] | None:
+        """Answer the languages, or None for one text each."""
+        return None if self.languages is None else split(self.languages, "languages")
+
+
+class MethodsQuery(CallQuery):
+    """The search for methods."""
+
+    q: Text | None = Field(
+        default=None, description="Only methods with this text in name or summary."
+    )
+
+
 _REFRESH = (
     "Whether to ask Odoo in any case: what is known of it is kept for five minutes."
 )
@@ -270,6 +294,25 @@ class _StrictBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class OnchangeBody(_StrictBody):
+    """What a form holds."""
+
+    values: dict[str, Any] = Field(
+        description="The fields that were typed, as for writing; `{}` for an empty "
+        "form. A line may give the values of the record that it is in: "
+        '`{"order_id": {"partner_id": 7}}`.',
+        examples=[{"name": "Ada"}],
+    )
+    changed: list[str] | None = Field(
+        default=None,
+        description="Which of them were just typed; all unless given.",
+        examples=[["name"]],
+    )
+    id: Annotated[Id, BeforeValidator(_integer)] | None = Field(
+        default=None, description="The record that the form shows; none for a new one."
+    )
+
+
 class SearchBody(_StrictBody):
     """The search for records, as a body."""
 
@@ -335,9 +378,11 @@ _ADA = {"name": "Ada", "email": "ada@example.com"}
 _VALUES = {
     "type": "object",
     "additionalProperties": True,
-    "description": "Field names with their values. A many2one takes an id or null; an "
-    "x2many a list of ids, which replaces what is there, or Odoo's commands; a "
-    "datetime takes ISO 8601.",
+    "description": "Field names with their values. A many2one takes an id, an exact "
+    'name, `{"external_id": "base.be"}` or null; an x2many a list of these, which '
+    'replaces what is there, plain words such as `{"add": [3], "create": [{…}]}`, '
+    "or Odoo's commands; a datetime takes ISO 8601; a translated text also "
+    '`{"en_US": "Desk", "fr_FR": "Bureau"}`.',
 }
 
 type Values = Annotated[

@@ -24,6 +24,7 @@ from odooport import (
     RateLimited,
     SchemaChanged,
 )
+from odooport.findings import finding
 from odooport_rest.answers import FINGERPRINT, PROBLEM_JSON, ExactJson
 
 _logger = logging.getLogger(__name__)
@@ -318,8 +319,7 @@ def _of_status(
 def _invalid(error: RequestValidationError) -> InvalidRequest:
     """Put FastAPI's findings into our words."""
     problems = [_finding(found) for found in error.errors()]
-    text = " ".join(f"{problem.pointer}: {problem.message}" for problem in problems)
-    return InvalidRequest(text.removeprefix(": "), problems)
+    return InvalidRequest(" ".join(problem.message for problem in problems), problems)
 
 
 def _finding(found: Mapping[str, Any]) -> Problem:
@@ -331,11 +331,13 @@ def _finding(found: Mapping[str, Any]) -> Problem:
         case "missing" if where == "body" and not path:
             return Problem("", "Send a JSON body.")
         case "extra_forbidden" if where == "query":
-            message = "There is no such parameter; leave it out."
+            message = f"There is no parameter {path[0]!r}; leave it out."
         case "extra_forbidden":
-            message = "There is no such member; leave it out."
+            message = f"There is no member {path[-1]!r}; leave it out."
         case _:
-            message = f"{found['msg']}."
+            name = ".".join(map(str, path))
+            own = found["type"] == "values"  # says all by itself
+            message = f"{found['msg']}." if own else finding(name, found)
     if where == "query":
         return Problem(f"?{path[0]}", message)
     if where == "path":

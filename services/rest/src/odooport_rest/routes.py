@@ -25,12 +25,15 @@ from odooport import (
 )
 from odooport_rest.answers import (
     FINGERPRINT,
+    ActionsAnswer,
     CreatedAnswer,
     DefaultsAnswer,
     ExactJson,
     GroupsAnswer,
+    MethodsAnswer,
     ModelAnswer,
     ModelsAnswer,
+    OnchangeAnswer,
     RecordAnswer,
     RecordsAnswer,
     RelationsAnswer,
@@ -46,9 +49,12 @@ from odooport_rest.parameters import (
     GroupsQuery,
     MethodBody,
     MethodName,
+    MethodsQuery,
     ModelName,
     ModelsQuery,
+    OnchangeBody,
     RecordId,
+    RecordQuery,
     RecordsQuery,
     RelationsQuery,
     SearchBody,
@@ -186,6 +192,52 @@ def v1(gate: Gate) -> APIRouter:
         return ExactJson(asdict(graph), headers=headers)
 
     @api.get(
+        "/models/{model}/methods",
+        tags=["Methods"],
+        summary="Find the public methods of a model",
+        response_model=MethodsAnswer,
+    )
+    async def methods(
+        model: ModelName,
+        who: _Who,
+        query: Annotated[MethodsQuery, Query()],
+        pin: _Pin = None,
+    ) -> Response:
+        """Answer what is known of a model's methods and of their arguments.
+
+        An Odoo 19 tells of its own methods; of those of Odoo 18's standard apps we keep
+        a list. A method that is not in it may exist all the same.
+        """
+        caller, headers = await about(model, pin, who, query)
+        found = await caller.methods(model, query=query.q)
+        shown = [{**asdict(it), "signature": it.signature} for it in found]
+        return ExactJson({"methods": shown}, headers=headers)
+
+    @api.post(
+        "/models/{model}/onchange",
+        tags=["Records"],
+        summary="What a form would fill in; saves nothing",
+        response_model=OnchangeAnswer,
+    )
+    async def onchange(
+        model: ModelName,
+        who: _Who,
+        query: Annotated[CallQuery, Query()],
+        body: OnchangeBody,
+        pin: _Pin = None,
+    ) -> Response:
+        """Answer which values Odoo's form would change after these were typed.
+
+        Creating a record runs its defaults, but not this: send along what you want of
+        the answer.
+        """
+        caller, headers = await about(model, pin, who, query)
+        filled = await caller.onchange(
+            model, body.values, changed=body.changed, record_id=body.id
+        )
+        return ExactJson(asdict(filled), headers=headers)
+
+    @api.get(
         "/models/{model}/defaults",
         tags=["Who and what"],
         summary="What a new record would hold",
@@ -272,13 +324,36 @@ def v1(gate: Gate) -> APIRouter:
         model: ModelName,
         record_id: RecordId,
         who: _Who,
-        query: Annotated[FieldsQuery, Query()],
+        query: Annotated[RecordQuery, Query()],
         pin: _Pin = None,
     ) -> Response:
         """Answer one record."""
         caller, headers = await about(model, pin, who, query)
-        found = await caller.read(model, [record_id], fields=query.field_names())
+        found = await caller.read(
+            model,
+            [record_id],
+            fields=query.field_names(),
+            languages=query.language_codes(),
+        )
         return ExactJson(found[0], headers=headers)
+
+    @api.get(
+        "/models/{model}/records/{id}/actions",
+        tags=["Methods"],
+        summary="What can be done with a record now",
+        response_model=ActionsAnswer,
+    )
+    async def actions(
+        model: ModelName,
+        record_id: RecordId,
+        who: _Who,
+        query: Annotated[CallQuery, Query()],
+        pin: _Pin = None,
+    ) -> Response:
+        """Answer the buttons of the record's form, and whether it shows them now."""
+        caller, headers = await about(model, pin, who, query)
+        found = await caller.actions(model, record_id)
+        return ExactJson({"actions": [asdict(it) for it in found]}, headers=headers)
 
     async def read_back(
         model: str, record_id: int, caller: Odoo, names: Sequence[str] | None
