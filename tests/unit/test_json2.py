@@ -11,8 +11,17 @@ import httpx2
 import pytest
 
 from odooport import errors
-from odooport.model import Call, Context, Credentials, ServerVersion, Session
+from odooport.model import (
+    Call,
+    Context,
+    Credentials,
+    Operation,
+    ServerVersion,
+    Session,
+)
+from odooport_adapters.documentation import first_sentence
 from odooport_adapters.http import OdooHttp
+from odooport_adapters.instances import InstanceGateway
 from odooport_adapters.json2 import Json2Gateway
 from odooport_adapters.jsonrpc import JsonRpcGateway
 from odooport_adapters.memory import MemoryGateway
@@ -216,10 +225,197 @@ async def test_methods_are_described_once():
     assert server.paths.count(f"/doc-bearer/{PARTNER}.json") == 1
 
 
+TOLD = {
+    "model": PARTNER,
+    "methods": {
+        "address_get": {
+            "signature": "(adr_pref=None)",
+            "parameters": {"adr_pref": {}},
+            "doc": '<div class="document">\n\n<p>Find addresses of the right '
+            "type(s), e.g. <tt>invoice</tt>.\nDefaults to &lt;self&gt;.</p></div>",
+            "model": PARTNER,
+            "module": "base",
+        },
+        "message_post": {
+            "parameters": {
+                "body": {
+                    "kind": "KEYWORD_ONLY",
+                    "default": "",
+                    "annotation": "str|Markup",
+                    "doc": "<p>body of the message, str content will be escaped</p>",
+                },
+                "kwargs": {"kind": "VAR_KEYWORD"},
+            },
+            "model": "mail.thread",
+            "module": "mail",
+        },
+        "name_search": {
+            "parameters": {"name": {"default": ""}, "domain": {"default": None}},
+            "api": ["model", "readonly"],
+            "model": "core",
+            "module": "core",
+        },
+        "own_question": {"parameters": {"*": {}}, "api": ["readonly"]},
+    },
+}
+DENIED = refusal(403, "odoo.exceptions.AccessError", "Technical Documentation users.")
+DOCUMENT = f"/doc-bearer/{PARTNER}.json"
+
+
+async def test_the_server_tells_of_its_methods():
+    server = Server({DOCUMENT: said(TOLD)})
+
+    told = await server.gateway.methods(SESSION, PARTNER)
+
+    assert told is not None
+    address, post, search, own = told
+    assert address.signature == "address_get(adr_pref=…)"
+    assert address.summary == "Find addresses of the right type(s), e.g. invoice."
+    assert (address.model, address.module, address.source) == (
+        PARTNER,
+        "base",
+        "server",
+    )
+    assert post.signature == "message_post(*, body=…, **kwargs)"
+    assert post.parameters[0].type == "str|Markup"
+    assert post.parameters[0].summary.endswith("will be escaped.")
+    assert post.on_records
+    assert not search.on_records
+    assert (search.model, search.operation) == ("base", Operation.READ)
+    assert (own.model, own.operation) == (PARTNER, Operation.READ)
+    (request,) = server.requests
+    assert request.method == "GET"
+    assert request.headers["Authorization"] == f"Bearer {KEY}"
+    assert request.headers["X-Odoo-Database"] == "company"
+
+
+async def test_what_the_server_tells_is_kept():
+    server = Server({DOCUMENT: said(TOLD), "/doc-bearer/x.y.json": DENIED})
+    for _ in range(3):
+        assert await server.gateway.methods(SESSION, PARTNER)
+        assert await server.gateway.methods(SESSION, "x.y") is None
+    assert sorted(server.paths) == [DOCUMENT, "/doc-bearer/x.y.json"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [DENIED, PAGE, refusal(404, "werkzeug.exceptions.NotFound", "No such URL.")],
+    ids=["not-in-the-group", "no-such-app", "no-such-model"],
+)
+@pytest.mark.parametrize("wire", [Json2Gateway, JsonRpcGateway, XmlRpcGateway])
+async def test_a_server_that_tells_nothing_says_none(wire, answer):
+    server = Server({DOCUMENT: answer})
+    assert await wire(server.http).methods(SESSION, PARTNER) is None
+
+
+@pytest.mark.parametrize("model", ["res.partner/../x", "a?b", "", "a b"])
+async def test_what_is_no_model_is_not_asked_for(model):
+    server = Server({})
+    assert await server.gateway.methods(SESSION, model) is None
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("wire", [JsonRpcGateway, XmlRpcGateway])
+async def test_the_older_wires_show_a_key_but_never_a_password(wire):
+    server = Server({DOCUMENT: said(TOLD)})
+    gateway = wire(server.http)
+    assert await gateway.methods(Session("company", 2, "secret"), PARTNER) is None
+    assert server.requests == []
+    assert await gateway.methods(SESSION, PARTNER)
+
+
+async def test_a_key_that_is_refused_is_a_login_problem_on_its_own_wire_only():
+    server = Server({DOCUMENT: UNAUTHORIZED})
+    with pytest.raises(errors.AuthenticationFailed):
+        await server.gateway.methods(SESSION, PARTNER)
+    assert await JsonRpcGateway(server.http).methods(SESSION, PARTNER) is None
+    with pytest.raises(errors.AuthenticationFailed):
+        await server.gateway.methods(Session("company", 2, "pass word"), PARTNER)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (said({"methods": 3}), errors.GatewayProtocolError),
+        (said({"methods": {"a": {"parameters": {"b": None}}}}), None),
+        (said({"methods": {"a": {"parameters": {}, "api": 3}}}), None),
+        (said({"methods": {"a" * 201: {"parameters": {}}}}), None),
+        (said({"methods": {f"m{n}": {} for n in range(2001)}}), None),
+        (
+            said({"methods": {"m": {"parameters": {f"p{n}": {} for n in range(101)}}}}),
+            None,
+        ),
+        (said([]), None),
+        ((200, {"Content-Type": "application/json"}, b"{"), None),
+        (refusal(500, "builtins.ValueError", "docutils"), errors.OdooFailed),
+        ((503, {"Content-Type": "text/html"}, b""), errors.GatewayUnavailable),
+        ((500, {"Content-Type": "text/html"}, b""), errors.GatewayProtocolError),
+        (httpx2.ConnectError("refused"), errors.GatewayUnavailable),
+    ],
+)
+async def test_a_document_that_cannot_be_read_is_an_error(answer, error):
+    server = Server({DOCUMENT: answer})
+    with pytest.raises(error or errors.GatewayProtocolError):
+        await server.gateway.methods(SESSION, PARTNER)
+
+
+@pytest.mark.parametrize(
+    ("doc", "sentence"),
+    [
+        (None, ""),
+        ("", ""),
+        (3, ""),
+        ("<p>One. Two.</p><p>Three.</p>", "One."),
+        ("<p>Without an end</p>", "Without an end."),
+        ("<p>As follows:</p><pre>x</pre>", "As follows."),
+        ("<p>A <b>bold</b>\n&amp; new  one!</p>", "A bold & new one!"),
+        ('<div class="system-message"><p>Broken.</p></div>', ""),
+        ("<p>" + "long " * 100 + "</p>", "long " * 59 + "long…"),
+    ],
+)
+def test_of_a_docstring_the_first_sentence_is_shown(doc, sentence):
+    assert first_sentence(doc) == sentence
+
+
+async def test_a_played_odoo_19_tells_administrators_of_its_methods():
+    memory = MemoryGateway.demo(database="company")
+    keys = {KEY: "admin", "admin": "admin", "demo": "demo"}
+    app = wire_app(memory, database="company", json2_keys=keys)
+    http = OdooHttp("http://odoo.test", transport=httpx2.ASGITransport(app))
+    gateway = Json2Gateway(http)
+    admin = await gateway.authenticate(Credentials("company", "admin", "admin"))
+    demo = await gateway.authenticate(Credentials("company", "demo", "demo"))
+
+    told = await gateway.methods(admin, PARTNER)
+
+    assert told is not None
+    by_name = {method.name: method for method in told}
+    in_memory = await memory.methods(admin, PARTNER) or []
+    assert set(by_name) == {method.name for method in in_memory}
+    assert by_name["name_search"].signature == (
+        "name_search(name=…, domain=…, operator=…, limit=…)"
+    )
+    assert by_name["read"].on_records
+    assert not by_name["search"].on_records
+    assert await gateway.methods(demo, PARTNER) is None
+    assert await gateway.methods(admin, "no.model") is None
+
+
+async def test_routing_asks_the_wire_that_the_session_belongs_to():
+    server = Server({DOCUMENT: said(TOLD)})
+    auto = AutoGateway([JsonRpcGateway(server.http)], by_key=server.gateway)
+    told = await auto.methods(SESSION, PARTNER)
+    every = InstanceGateway({"default": auto})
+    assert told
+    assert await every.methods(SESSION, PARTNER) == told
+    with pytest.raises(errors.InvalidRequest, match="no instance 'other'"):
+        await every.methods(Session("company", 2, KEY, "other"), PARTNER)
+
+
 @pytest.mark.parametrize(
     "described",
     [
-        refusal(403, "odoo.exceptions.AccessError", "Technical Documentation users."),
+        DENIED,
         PAGE,
         said({"methods": 3}),
         said({"methods": {"address_get": 3}}),

@@ -1,5 +1,6 @@
 """Odoo for use-case tests: the one in memory, and a gateway that counts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from odooport import (
     ServerVersion,
     Session,
 )
+from odooport.catalogue import MethodInfo
 from odooport.ports import OdooGateway
 from odooport_adapters import MemoryGateway
 
@@ -45,8 +47,13 @@ class CountingGateway:
             raise AuthenticationFailed("The session is gone.")
         return await self.inner.execute(session, call)
 
+    async def methods(
+        self, session: Session, model: str
+    ) -> Sequence[MethodInfo] | None:
+        return await self.inner.methods(session, model)
+
     @property
-    def methods(self) -> list[str]:
+    def called(self) -> list[str]:
         """The methods that were called, without the questions for a schema."""
         return [call.method for call in self.calls if call.method != "fields_get"]
 

@@ -219,7 +219,7 @@ async def test_a_write_is_not_repeated_when_the_session_is_gone(
     gateway.stale = 1
     with pytest.raises(AuthenticationFailed):
         await gate.run(caller(), CREATE)
-    assert gateway.methods.count("create") == 1
+    assert gateway.called.count("create") == 1
     assert await gate.run(caller(), CREATE)
     assert gateway.logins == 2
 
@@ -232,7 +232,7 @@ async def test_a_session_that_stays_refused_stops_after_one_new_login(
     with pytest.raises(AuthenticationFailed):
         await gate.run(caller(), COUNT)
     assert gateway.logins == 2
-    assert gateway.methods == ["search_count"] * 2
+    assert gateway.called == ["search_count"] * 2
 
 
 async def test_a_refused_login_is_not_tried_again_for_a_minute(

@@ -130,7 +130,7 @@ async def test_a_limit_that_is_none_is_refused(
 ) -> None:
     with pytest.raises(InvalidRequest, match="limit"):
         await odoo.search_read("res.partner", limit=limit)  # type: ignore[arg-type]
-    assert gateway.methods == []
+    assert gateway.called == []
 
 
 async def test_a_name_search_finds_by_what_people_call_it(odoo: Odoo) -> None:
@@ -227,7 +227,7 @@ async def test_a_bad_question_is_refused_before_it_is_sent(
     model, domain, options, hint = BAD_QUESTIONS[case]
     with pytest.raises(InvalidRequest, match=hint):
         await odoo.search_read(model, domain, **options)
-    assert "search_read" not in gateway.methods
+    assert "search_read" not in gateway.called
 
 
 async def test_a_right_that_is_missing_is_an_error(demo: Odoo) -> None:

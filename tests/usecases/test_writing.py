@@ -33,10 +33,14 @@ async def test_a_country_given_by_name_does_not_wipe_the_country(
     odoo: Odoo, gateway: CountingGateway
 ) -> None:
     made = await belgian(odoo)
+    await odoo.write("res.partner", [made], {"country_id": "Belgium"})
+    (record,) = await odoo.read("res.partner", [made], fields=["country_id"])
+    assert record["country_id"] == {"id": 20, "name": "Belgium"}
+    gateway.calls.clear()
     with pytest.raises(InvalidRequest, match=r"res\.country") as caught:
-        await odoo.write("res.partner", [made], {"country_id": "Belgium"})
+        await odoo.write("res.partner", [made], {"country_id": "Belg"})
     assert [problem.pointer for problem in caught.value.problems] == ["/country_id"]
-    assert "write" not in gateway.methods
+    assert "write" not in gateway.called
     (record,) = await odoo.read("res.partner", [made], fields=["country_id"])
     assert record["country_id"] == {"id": 20, "name": "Belgium"}
 
@@ -56,8 +60,13 @@ BAD_VALUES = {
     "value that is no choice": ({"type": "nonsense"}, "/type"),
     "field that Odoo sets": ({"write_date": "2026-01-01T00:00:00Z"}, "/write_date"),
     "command that is none": ({"child_ids": [[9, 0, 0]]}, "/child_ids/0"),
+    "name that nothing has": ({"country_id": "Belgiun"}, "/country_id"),
+    "wrong value in plain words": (
+        {"child_ids": {"create": [{"name": "x", "color": "y"}]}},
+        "/child_ids/create/0/color",
+    ),
     "wrong value in a command": (
-        {"child_ids": [[0, 0, {"name": "x", "country_id": "Belgium"}]]},
+        {"child_ids": [[0, 0, {"name": "x", "country_id": "Belgiun"}]]},
         "/child_ids/0/2/country_id",
     ),
 }
@@ -73,7 +82,7 @@ async def test_a_bad_value_is_refused_before_it_is_sent(
     assert [problem.pointer for problem in caught.value.problems] == [pointer]
     with pytest.raises(InvalidRequest):
         await odoo.write("res.partner", [1], values)
-    assert not WRITES & set(gateway.methods)
+    assert not WRITES & set(gateway.called)
 
 
 async def test_every_bad_value_of_a_bulk_is_told_at_once(odoo: Odoo) -> None:
@@ -90,7 +99,7 @@ async def test_a_bulk_is_one_call_and_all_or_nothing(
     before = await odoo.count("crm.lead")
     ids = await odoo.create("crm.lead", [{"name": "a"}, {"name": "b"}])
     assert len(ids) == 2
-    assert gateway.methods.count("create") == 1
+    assert gateway.called.count("create") == 1
     with pytest.raises(OdooRefused):
         await odoo.create("crm.lead", [{"name": "c"}, {"description": "no name"}])
     assert await odoo.count("crm.lead") == before + 2
@@ -132,7 +141,7 @@ async def test_ids_that_are_none_are_refused(
         await odoo.unlink("res.partner", ids)
     with pytest.raises(InvalidRequest, match="ids"):
         await odoo.write("res.partner", ids, {"name": "x"})
-    assert gateway.methods == []
+    assert gateway.called == []
 
 
 async def test_nothing_to_write_is_refused(odoo: Odoo) -> None:
@@ -178,7 +187,7 @@ async def test_a_method_that_is_not_public_is_refused(
 ) -> None:
     with pytest.raises(InvalidRequest, match="public method"):
         await odoo.call("res.partner", method, [1])
-    assert gateway.methods == []
+    assert gateway.called == []
 
 
 @pytest.mark.parametrize("method", ["write", "create", "unlink", "web_save", "search"])
@@ -187,7 +196,7 @@ async def test_a_method_with_a_use_case_is_not_called_by_name(
 ) -> None:
     with pytest.raises(InvalidRequest, match="use "):
         await odoo.call("res.partner", method, [1], args=[{"country_id": "Belgium"}])
-    assert gateway.methods == []
+    assert gateway.called == []
 
 
 async def test_a_method_that_does_not_exist_is_the_callers_mistake(odoo: Odoo) -> None:

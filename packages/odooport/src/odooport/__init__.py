@@ -3,6 +3,8 @@
 Start with ``Odoo``: ``Odoo.connect(gateway, credentials)`` for a program of your own.
 """
 
+from odooport.catalogue import MethodInfo, Parameter
+from odooport.changes import Change, ChangeKind, Impact, Snapshot, compare
 from odooport.discovery import Description, Level, Relation, RelationGraph
 from odooport.domain import Domain
 from odooport.errors import (
@@ -24,6 +26,7 @@ from odooport.errors import (
     RecordMissing,
     SchemaChanged,
 )
+from odooport.expressions import Expression
 from odooport.gate import Gate, OdooDecides, Unaudited, Unlimited
 from odooport.model import (
     DEFAULT_INSTANCE,
@@ -51,19 +54,35 @@ from odooport.ports import (
     OdooGateway,
     RateLimiter,
 )
+from odooport.records import (
+    AnyRef,
+    ExternalId,
+    Many,
+    OdooRecord,
+    OdooValues,
+    Ref,
+    Target,
+    Targets,
+    record_model,
+    values_model,
+)
 from odooport.schema import Field, ModelSchema
 from odooport.usecases import Identity, ModelInfo, Odoo
+from odooport.views import OnchangeResult, OnchangeWarning, RecordAction
 
 __all__ = [
     "DEFAULT_INSTANCE",
     "DEFAULT_LIMIT",
     "AnswerLost",
+    "AnyRef",
     "AuditEvent",
     "AuditLog",
     "AuthPolicy",
     "AuthenticationFailed",
     "Call",
     "Caller",
+    "Change",
+    "ChangeKind",
     "Command",
     "Conflict",
     "Context",
@@ -71,14 +90,19 @@ __all__ = [
     "Decision",
     "Description",
     "Domain",
+    "Expression",
+    "ExternalId",
     "Field",
     "Gate",
     "GatewayError",
     "GatewayProtocolError",
     "GatewayUnavailable",
     "Identity",
+    "Impact",
     "InvalidRequest",
     "Level",
+    "Many",
+    "MethodInfo",
     "ModelInfo",
     "ModelSchema",
     "Odoo",
@@ -86,11 +110,16 @@ __all__ = [
     "OdooDecides",
     "OdooFailed",
     "OdooGateway",
+    "OdooRecord",
     "OdooRefused",
+    "OdooValues",
     "OdooportError",
+    "OnchangeResult",
+    "OnchangeWarning",
     "Operation",
     "OutcomeUnknown",
     "Page",
+    "Parameter",
     "PermissionDenied",
     "Principal",
     "Problem",
@@ -98,7 +127,9 @@ __all__ = [
     "RateLimited",
     "RateLimiter",
     "Record",
+    "RecordAction",
     "RecordMissing",
+    "Ref",
     "Reference",
     "Refusal",
     "Relation",
@@ -106,6 +137,12 @@ __all__ = [
     "SchemaChanged",
     "ServerVersion",
     "Session",
+    "Snapshot",
+    "Target",
+    "Targets",
     "Unaudited",
     "Unlimited",
+    "compare",
+    "record_model",
+    "values_model",
 ]

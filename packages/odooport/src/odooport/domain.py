@@ -432,7 +432,9 @@ class _Parser:
 
     def _path(self, path: Any, at: str) -> bool:
         if not isinstance(path, str):
-            self._problem(at, f"A field is named by text, not {show(path)}.")
+            self._problem(
+                at, f"A field is named by text, not {show(path)}; such as 'name'."
+            )
             return False
         if not all(step.isidentifier() and step.isascii() for step in path.split(".")):
             self._problem(
@@ -450,7 +452,11 @@ class _Parser:
         if isinstance(value, Domain):
             value = value.to_wire()
         if not is_sequence(value):
-            self._problem(at, f"{operator!r} takes a domain, not {show(value)}.")
+            self._problem(
+                at,
+                f"{operator!r} takes a domain such as [['name', '=', 'x']], "
+                f"not {show(value)}.",
+            )
             return Domain()
         return self.domain(value, at, depth + 1)
 
@@ -755,8 +761,8 @@ def _ancestors(term: Term, target: Field) -> Any:
 def _pattern(term: Term, target: Field) -> str:
     if not isinstance(term.value, str):
         raise InvalidRequest(
-            f"{term.operator!r} on {term.path!r} takes text to look for, "
-            f"not {show(_plain(term.value))}."
+            f"{term.operator!r} on {term.path!r} takes text to look for, such as "
+            f"'desk', not {show(_plain(term.value))}."
         )
     return scalars.text(target, term.value)
 
@@ -764,8 +770,8 @@ def _pattern(term: Term, target: Field) -> str:
 def _listed(term: Term) -> tuple[Any, ...]:
     if not _is_list(term.value):
         raise InvalidRequest(
-            f"{term.operator!r} on {term.path!r} takes a list of values, "
-            f"not {show(term.value)}."
+            f"{term.operator!r} on {term.path!r} takes a list of values, such as "
+            f"[{show(term.value)}], not {show(term.value)}."
         )
     return term.value
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from odooport.cache import FlightCache
+from odooport.catalogue import MethodInfo
 from odooport.errors import (
     AuthenticationFailed,
     GatewayProtocolError,
@@ -433,6 +434,28 @@ class Gate:
         caller.principal.credentials_for(instance)
         await self._take(caller)
         return await self._gateway.version(instance)
+
+    async def methods(
+        self, caller: Caller, model: str, *, instance: str
+    ) -> Sequence[MethodInfo] | None:
+        """Answer what the server itself tells of a model's methods; None if nothing.
+
+        It is judged, and audited, like a question for the model's fields.
+
+        Raises:
+            RateLimited: The principal's budget is used up.
+            PermissionDenied: The policy keeps the model from this principal.
+            GatewayError: See ``OdooGateway.methods``.
+        """
+        call = Call(model, "fields_get", instance=instance)
+        async with self._traced(_event(caller, call)):
+            await self._take(caller)
+            await self._authorize(caller, call)
+            return await self._with_session(
+                caller.principal.credentials_for(instance),
+                lambda session: self._gateway.methods(session, model),
+                again=True,
+            )
 
     async def login(self, caller: Caller, instance: str) -> Session:
         """Answer the session that the caller's calls to an instance run in.

@@ -196,11 +196,14 @@ def group_out(grouping: Grouping, row: Mapping[str, Any]) -> Record:
 
 def _split(key: Any) -> tuple[str, str]:
     if not isinstance(key, str):
-        raise InvalidRequest(f"A field is named by text, not {show(key)}.")
+        raise InvalidRequest(
+            f"A field is named by text such as 'name', not {show(key)}."
+        )
     name, _, rest = key.partition(":")
     if "." in name:
         raise InvalidRequest(
-            f"{key!r} is a path: groups take the model's own fields only."
+            f"{key!r} is a path: groups take the model's own fields only, such as "
+            f"{name.partition('.')[0]!r}."
         )
     return name, rest
 
@@ -210,15 +213,15 @@ def _group_in(schema: ModelSchema, key: Any) -> Group:
     field = schema.field(name)
     if field.type in _NO_GROUPS or not field.groupable:
         raise InvalidRequest(
-            f"{schema.model!r} cannot be grouped by {name!r}, a {field.type} field"
-            f"{'' if field.stored else ' that is not stored'}."
+            f"{schema.model!r} cannot be grouped by {name!r} ({field.type}"
+            f"{'' if field.stored else ', not stored'}); group by another field."
         )
     known = _GRANULARITIES.get(field.type)
     if known is None:
         if granularity:
             raise InvalidRequest(
-                f"{key!r}: only dates have a granularity; {name!r} is a {field.type} "
-                f"field, so say {name!r}."
+                f"{key!r}: only dates have a granularity, such as 'date:month'; "
+                f"{name!r} is of type {field.type}, so say {name!r}."
             )
         return Group(name, field)
     if granularity not in known:
@@ -245,7 +248,7 @@ def _aggregate_in(schema: ModelSchema, key: Any) -> Aggregate:
         )
     if function not in fitting:
         raise InvalidRequest(
-            f"{key!r}: say what to make of {name!r}, a {field.type} field: "
+            f"{key!r}: say what to make of {name!r} ({field.type}): "
             f"{', '.join(f'{name}:{known}' for known in fitting)}."
         )
     return Aggregate(f"{name}:{function}", field, function)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from odooport.catalogue import MethodInfo
 from odooport.model import (
     Call,
     Caller,
@@ -57,6 +58,22 @@ class OdooGateway(Protocol):
             GatewayError: See the error tree. After ``OutcomeUnknown`` the call may
                 have been executed; after every other error but ``AnswerLost`` it
                 has not.
+        """
+        ...
+
+    async def methods(
+        self, session: Session, model: str
+    ) -> Sequence[MethodInfo] | None:
+        """Answer what the server itself tells of a model's public methods.
+
+        None where it tells nothing: an Odoo 18 has no such documentation, an Odoo 19
+        shows it to the members of one group only, and to nobody who may not read the
+        model.
+
+        Raises:
+            AuthenticationFailed: The session is not valid any more.
+            GatewayError: The server cannot be reached, or what it tells is not
+                readable.
         """
         ...
 

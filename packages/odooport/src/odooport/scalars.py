@@ -19,6 +19,9 @@ from odooport.schema import Field
 INT4_MAX = 2**31 - 1
 """The largest id and the largest integer that Odoo's columns hold."""
 
+_TEXTS = {"html": "<p>Some text</p>"}
+"""Examples of text, where a type has its own kind."""
+
 _SHOWN_PROBLEMS = 10
 _SHOWN_CHOICES = 20
 
@@ -105,11 +108,13 @@ def integer(field: Field, value: Any) -> int:
     """Answer a whole number that fits Odoo's column."""
     if not is_integer(value):
         raise InvalidRequest(
-            f"{field.name!r} is an integer: send a whole number, not {show(value)}."
+            f"{field.name!r} is an integer: send a whole number such as 7, "
+            f"not {show(value)}."
         )
     if abs(value) > INT4_MAX:
         raise InvalidRequest(
-            f"{field.name!r} holds integers up to {INT4_MAX}; {show(value)} is beyond."
+            f"{field.name!r} holds whole numbers from -{INT4_MAX} to {INT4_MAX}; "
+            f"{show(value)} is beyond."
         )
     return value
 
@@ -118,10 +123,13 @@ def number(field: Field, value: Any) -> float:
     """Answer a finite number."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise InvalidRequest(
-            f"{field.name!r} is a {field.type} field: send a number, not {show(value)}."
+            f"{field.name!r} is a {field.type} field: send a number such as 12.5, "
+            f"not {show(value)}."
         )
     if not is_finite(value):
-        raise InvalidRequest(f"{field.name!r} takes finite numbers, not {show(value)}.")
+        raise InvalidRequest(
+            f"{field.name!r} takes finite numbers such as 12.5, not {show(value)}."
+        )
     return value
 
 
@@ -137,7 +145,8 @@ def text(field: Field, value: Any) -> str:
     """Answer a text that PostgreSQL and UTF-8 can hold."""
     if not isinstance(value, str):
         raise InvalidRequest(
-            f"{field.name!r} is a {field.type} field: send text, not {show(value)}."
+            f"{field.name!r} is a {field.type} field: send text such as "
+            f"{_TEXTS.get(field.type, 'Some text')!r}, not {show(value)}."
         )
     return storable(field, value)
 
@@ -150,14 +159,15 @@ def storable(field: Field, value: str) -> str:
     """
     if "\x00" in value:
         raise InvalidRequest(
-            f"The text for {field.name!r} has a NUL character, which cannot be stored."
+            f"The text for {field.name!r} has a NUL character, which cannot be stored; "
+            "take it out."
         )
     try:
         value.encode()
     except UnicodeEncodeError as exc:
         raise InvalidRequest(
             f"The text for {field.name!r} is not valid Unicode at character "
-            f"{exc.start}: it has half of a surrogate pair."
+            f"{exc.start}: it has half of a surrogate pair. Send whole characters."
         ) from None
     return value
 
@@ -201,11 +211,12 @@ def day(field: Field, value: Any) -> str:
             return date.fromisoformat(value).isoformat()
         except ValueError:
             raise InvalidRequest(
-                f"{value!r} for {field.name!r} is not a day of the calendar."
+                f"{value!r} for {field.name!r} is not a day of the calendar; "
+                "send one such as '2026-11-22'."
             ) from None
     raise InvalidRequest(
-        f"{field.name!r} is a date: send it as YYYY-MM-DD, without a time, "
-        f"not {show(value)}."
+        f"{field.name!r} is a date: send it as YYYY-MM-DD such as '2026-11-22', "
+        f"without a time, not {show(value)}."
     )
 
 
@@ -222,7 +233,8 @@ def moment(field: Field, value: Any) -> datetime:
         return parsed.astimezone(UTC).replace(tzinfo=None)
     except OverflowError:
         raise InvalidRequest(
-            f"{show(value)} for {field.name!r} is outside of the calendar in UTC."
+            f"{show(value)} for {field.name!r} is outside of the calendar in UTC; "
+            "send a moment of the years 1 to 9999."
         ) from None
 
 
@@ -236,7 +248,8 @@ def _moment(field: Field, value: Any) -> datetime:
         return datetime.fromisoformat(value)
     except ValueError:
         raise InvalidRequest(
-            f"{show(value)} for {field.name!r} is not a moment of the calendar."
+            f"{show(value)} for {field.name!r} is not a moment of the calendar; "
+            "send one such as '2026-11-22T16:30:00Z'."
         ) from None
 
 
@@ -251,8 +264,8 @@ def record_id(field: Field, value: Any) -> int:
     """Answer the id of a record that exists or may exist."""
     if not is_integer(value):
         raise InvalidRequest(
-            f"{field.name!r} takes ids of {field.relation!r} records, "
-            f"not {show(value)}."
+            f"{field.name!r} takes ids of {field.relation!r} records, whole numbers "
+            f"such as 7, not {show(value)}."
         )
     if not 0 < value <= INT4_MAX:
         raise InvalidRequest(
@@ -274,9 +287,10 @@ def reference(field: Field, value: Any) -> str:
         spelled = f"{value['model']},{value['id']}"
     match = _REFERENCE.fullmatch(spelled) if isinstance(spelled, str) else None
     if match is None or int(match[2]) > INT4_MAX:
+        model = field.selection[0][0] if field.selection else "res.partner"
         raise InvalidRequest(
-            f"{field.name!r} is a reference: send {{'model': …, 'id': …}} or "
-            f"'model,id', not {show(value)}."
+            f"{field.name!r} is a reference: send a model and an id such as "
+            f"{{'model': {model!r}, 'id': 3}} or '{model},3', not {show(value)}."
         )
     if field.selection:
         choice(field, match[1])

@@ -328,7 +328,7 @@ class ModelSchema:
         if not field.sortable:
             raise InvalidRequest(
                 f"{self.model!r} cannot be sorted by {field.name!r}: it is not stored "
-                "as a column."
+                "as a column. Sort by another field."
             )
         return field, (match["direction"] or "").lower() == "desc"
 

@@ -91,7 +91,7 @@ SIGNATURES: Mapping[str, Signature] = MappingProxyType(
 """Every method that is known by name."""
 
 _DOMAIN = ("domain", "args")
-_FIELDS = ("fields", "allfields", "fields_list")
+_FIELDS = ("fields", "allfields", "fields_list", "field_name")
 _VALUES = ("vals", "vals_list", "default")
 _ORDER = ("order", "orderby")
 

@@ -32,6 +32,7 @@ from odooport.discovery import (
     RelationGraph,
     described,
     relations,
+    required_to_create,
 )
 from odooport.domain import Domain
 from odooport.errors import (
@@ -75,7 +76,7 @@ from odooport.records import (
     plain,
     records_of,
 )
-from odooport.scalars import is_mapping, refusal
+from odooport.scalars import is_empty, is_mapping, refusal
 from odooport.schema import RAW_BYTES, TEXTUAL, Field, ModelSchema
 from odooport.signatures import operation_of
 from odooport.values import by_language, many_in, record_out, texts_in, values_in
@@ -187,11 +188,12 @@ def _rechecked[**P, T](
     async def twice(self: "Odoo", /, *args: P.args, **kwargs: P.kwargs) -> T:
         asked: dict[str, ModelSchema] = {}
         # A decorator of the class's own methods cannot stand inside of the class.
-        watching = self._watching(asked)  # pyright: ignore[reportPrivateUsage] # see above
+        renewed = self._renewed  # pyright: ignore[reportPrivateUsage] # ours
+        watching = self._watching(asked)  # pyright: ignore[reportPrivateUsage] # ours
         try:
             return await use_case(watching, *args, **kwargs)
         except (InvalidRequest, SchemaChanged):
-            if not await self._renewed(asked):  # pyright: ignore[reportPrivateUsage] # same
+            if not await renewed(asked):
                 raise
         return await use_case(self, *args, **kwargs)
 
@@ -493,7 +495,9 @@ class Odoo:
             rows = await self.read(schema.model, ids, fields=model.odoo_fields())
             return records_of(model, schema, rows)
         wanted = _field_names(schema, fields) or schema.readable
-        names = _with(wanted, ["id"])
+        # Asked for nothing but ids, Odoo answers those of records that do not exist.
+        more = ["id"] if set(wanted) - {"id"} else ["id", "display_name"]
+        names = _with(wanted, more)
         asked = _ids(ids, "ids")
         self._within_cap(asked)
         if languages is not None:
@@ -503,7 +507,11 @@ class Odoo:
         missing = [record_id for record_id in asked if record_id not in by_id]
         if missing:
             raise _missing(model, missing)
-        return [record_out(schema, by_id[record_id]) for record_id in asked]
+        keep = {"id", *wanted}
+        return [
+            record_out(schema, {k: v for k, v in by_id[key].items() if k in keep})
+            for key in asked
+        ]
 
     async def _read_in(
         self,
@@ -699,7 +707,35 @@ class Odoo:
             self._within_cap(rows)
             sent = await many_in(schema, rows, self._lookups(), creating=True)
         call = self._call(schema.model, "create", sent)
-        return _made(await self._settled(call, ()), schema.model)
+        try:
+            made = await self._settled(call, ())
+        except OdooRefused as error:
+            if not (left_out := await self._left_out(schema, sent)):
+                raise
+            raise OdooRefused(f"{error.message} {left_out}") from error
+        return _made(made, schema.model)
+
+    async def _left_out(
+        self, schema: ModelSchema, sent: Sequence[Mapping[str, Any]]
+    ) -> str:
+        """Say which required fields a refused create left out; empty if none.
+
+        Not before it is sent: a model may fill in a required field by itself while it
+        creates the record, and no server tells.
+        """
+        try:
+            defaults = await self._defaults(schema, fresh=False)
+        except OdooportError:
+            # An explanation is a courtesy; Odoo's refusal is the answer.
+            return ""
+        required = required_to_create(schema, defaults)
+        missing = [
+            name for name in required if any(is_empty(row.get(name)) for row in sent)
+        ]
+        if not missing:
+            return ""
+        named = ", ".join(f"{name!r} ({schema.fields[name].label})" for name in missing)
+        return f"Required, without a default, and not given: {named}."
 
     @_rechecked
     async def write(
@@ -973,8 +1009,9 @@ class Odoo:
             if (field := schema.fields.get(name)) is not None
             and field.type not in {"binary", "image"}
         ]
+        # Odoo reads the bare id of a record that does not exist; its name shows it.
         call = self._call(
-            model, "read", [asked], fields=names or ["display_name"], load=""
+            model, "read", [asked], fields=_with(names, ["display_name"]), load=""
         )
         rows = await self._records(call)
         if not rows:
@@ -1346,7 +1383,9 @@ class Odoo:
             # A suggestion is a courtesy; the error that it belongs to is the answer.
             return ""
         close = get_close_matches(model, known, n=3, cutoff=0.6)
-        return f" Did you mean {', '.join(map(repr, close))}?" if close else ""
+        if close:
+            return f" Did you mean {', '.join(map(repr, close))}?"
+        return " Search the models to find its name."
 
     async def _domain(self, schema: ModelSchema, raw: Any, q: str | None) -> Domain:
         domain = await Domain.parse(raw).checked(schema, self._schema)

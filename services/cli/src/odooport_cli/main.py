@@ -3,18 +3,20 @@
 import asyncio
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
 from odooport.errors import InvalidRequest, OdooportError
+from odooport_cli import schema
 
 if TYPE_CHECKING:
     import socket
@@ -36,6 +38,8 @@ app = typer.Typer(
 )
 keys = typer.Typer(rich_markup_mode=None)
 app.add_typer(keys, name="keys")
+schemas = typer.Typer(rich_markup_mode=None)
+app.add_typer(schemas, name="schema")
 
 
 class RoleName(StrEnum):
@@ -83,6 +87,32 @@ def _options(
 def _keys_options(context: typer.Context) -> None:
     """Make, list and revoke the API keys of the HTTP services."""
     _help_without_command(context)
+
+
+@schemas.callback(invoke_without_command=True)
+def _schema_options(context: typer.Context) -> None:
+    """Keep, compare and check what models look like, and generate code from it."""
+    _help_without_command(context)
+
+
+def _running[**P](command: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, int]:
+    """Answer the command as one that runs; what goes wrong is not "does not fit"."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> int:
+        try:
+            return asyncio.run(command(*args, **kwargs))
+        except OdooportError as error:
+            _complain(error)
+            return schema.UNKNOWN
+
+    return run
+
+
+schemas.command()(_running(schema.snapshot))
+schemas.command()(_running(schema.diff))
+schemas.command()(_running(schema.check))
+schemas.command()(_running(schema.generate))
 
 
 def _help_without_command(context: typer.Context) -> None:
@@ -287,6 +317,10 @@ def _shown(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M}"
 
 
+def _complain(error: OdooportError) -> None:
+    typer.echo(f"odooport: {error.message}", err=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit; whatever goes wrong is one line on stderr.
 
@@ -301,7 +335,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         typer.echo(f"odooport: {message}", err=True)
         sys.exit(error.exit_code)
     except OdooportError as error:
-        typer.echo(f"odooport: {error.message}", err=True)
+        _complain(error)
         sys.exit(1)
     sys.exit(status if isinstance(status, int) else 0)
 
