@@ -11,6 +11,8 @@ from .odoo_containers import Unavailable, odoo_in_containers
 from .odoo_server import OdooServer, prepare
 
 SERVER = pytest.StashKey[str]()
+WALKS = pytest.StashKey[list[str]]()
+"""What the walks through every model found."""
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +59,8 @@ def pytest_terminal_summary(
     if SERVER not in config.stash:
         return
     terminalreporter.write_sep("=", "real Odoo")
-    terminalreporter.write_line(config.stash[SERVER])
+    for line in (config.stash[SERVER], *config.stash.get(WALKS, [])):
+        terminalreporter.write_line(line)
     reasons: Counter[str] = Counter()
     for report in terminalreporter.getreports("skipped"):
         if report.nodeid.startswith("tests/integration/"):

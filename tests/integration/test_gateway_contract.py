@@ -10,6 +10,7 @@ from tests.conftest import CONTRACT
 from tests.contract.conftest import WIRES, Odoo, User, tidy
 from tests.contract.editions import edition_of
 from tests.contract.test_gateway_contract import *  # noqa: F403  the cases themselves
+from tests.contract.test_knowing_contract import *  # noqa: F403
 from tests.contract.test_loading_contract import *  # noqa: F403
 
 from .odoo_server import OdooServer

@@ -1,8 +1,9 @@
 """A gateway to several Odoo databases, each behind a gateway of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from odooport.catalogue import MethodInfo
 from odooport.errors import InvalidRequest
 from odooport.model import Call, Credentials, ServerVersion, Session
 from odooport.ports import OdooGateway
@@ -43,6 +44,12 @@ class InstanceGateway:
                 f"{session.instance!r}."
             )
         return await self.gateway(call.instance).execute(session, call)
+
+    async def methods(
+        self, session: Session, model: str
+    ) -> Sequence[MethodInfo] | None:
+        """Answer what the session's server tells; see ``OdooGateway``."""
+        return await self.gateway(session.instance).methods(session, model)
 
     def gateway(self, instance: str) -> OdooGateway:
         """Answer the gateway of one instance.

@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Never, TypeGuard
 
-from odooport.cache import FlightCache
+from odooport.catalogue import MethodInfo
 from odooport.errors import (
     AuthenticationFailed,
     GatewayError,
@@ -27,6 +28,7 @@ from odooport.errors import (
 from odooport.model import Call, Credentials, ServerVersion, Session
 from odooport.ports import OdooGateway
 from odooport.signatures import signature_of
+from odooport_adapters.documentation import ACCEPT, Documentation, bearer
 from odooport_adapters.faults import Asker, from_json2
 from odooport_adapters.http import HttpAnswer, OdooHttp, refused, unreadable
 from odooport_adapters.rpc import (
@@ -44,7 +46,6 @@ _RULES = WireRules(
     # PostgreSQL stores no NUL, and half a surrogate pair crashes Odoo (HTTP 500)
     forbidden=re.compile("[\x00\ud800-\udfff]"),
 )
-_ACCEPT = frozenset({"application/json"})
 _OK, _NOT_FOUND = 200, 404
 
 _MODEL = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*", re.ASCII | re.IGNORECASE)
@@ -54,10 +55,6 @@ _HEADER = re.compile(r"[\x21-\x7e]+")
 
 _KEPT_NAMES = frozenset({"ids", "context"})
 """The names that the wire itself uses, which no argument of a method can have."""
-
-_DESCRIPTIONS = 256
-_DESCRIPTION_SECONDS = 300.0
-"""How long a description stays good: an app may be installed, a right be given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +68,6 @@ class _Described:
 
     on_model: bool
     names: tuple[str, ...]
-
-
-type _Methods = Mapping[str, _Described]
 
 
 class Json2Gateway:
@@ -90,9 +84,7 @@ class Json2Gateway:
         self, http: OdooHttp, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._http = http
-        self._described: FlightCache[tuple[Session, str], _Methods] = FlightCache(
-            size=_DESCRIPTIONS, seconds=_DESCRIPTION_SECONDS, clock=clock
-        )
+        self._documentation = Documentation(http, clock=clock)
 
     async def version(self, instance: str) -> ServerVersion:
         """Answer what the server says of itself; see ``OdooGateway``.
@@ -101,9 +93,7 @@ class Json2Gateway:
             GatewayProtocolError: The server is no Odoo, or one without JSON-2.
         """
         del instance  # a client reaches one server only
-        answer = await self._http.exchange(
-            "/json/version", accept=_ACCEPT, writes=False
-        )
+        answer = await self._http.exchange("/json/version", accept=ACCEPT, writes=False)
         if answer.is_data and answer.status == _OK:
             match _decoded(answer, writes=False):
                 case {"version": text, "version_info": info}:
@@ -156,6 +146,13 @@ class Json2Gateway:
         return await translated(call).run(
             lambda one: self._run(session, one, may_write=may_write)
         )
+
+    async def methods(
+        self, session: Session, model: str
+    ) -> Sequence[MethodInfo] | None:
+        """Answer what the server tells of its methods; see ``OdooGateway``."""
+        _headers(session)  # refuses what no header can carry
+        return await self._documentation.methods(session, model)
 
     async def _run(self, session: Session, call: Call, *, may_write: bool) -> Any:
         _, _, _, model, method, args, kwargs = execute_arguments(session, call, _RULES)
@@ -216,42 +213,31 @@ class Json2Gateway:
             "all of them but the ids as keyword arguments."
         )
         try:
-            methods = await self._described.get(
-                (session, call.model), lambda: self._describe(session, call.model)
-            )
+            methods = await self.methods(session, call.model) or ()
         except AuthenticationFailed:
             raise
-        except OdooportError as exc:  # no right to see it, or no such app installed
+        except OdooportError as exc:
             raise unnamed from exc
-        described = methods.get(call.method)
-        if described is None or not (described.on_model or _are_ids(call.args[0])):
-            raise unnamed
-        return described
-
-    async def _describe(self, session: Session, model: str) -> _Methods:
-        raw = await self._ask(
-            session, f"/doc-bearer/{model}.json", None, may_write=False
-        )
-        try:
-            methods = _items(raw["methods"])
-            return {name: _described(entry) for name, entry in methods}
-        except (LookupError, TypeError, AttributeError) as exc:
-            raise GatewayProtocolError("Odoo did not describe its methods.") from exc
+        for method in methods:  # none: no right to see them, or no such app installed
+            if method.name == call.method:
+                described = _described(method)
+                if described.on_model or _are_ids(call.args[0]):
+                    return described
+        raise unnamed
 
     async def _ask(
         self,
         session: Session,
         path: str,
-        named: Mapping[str, Any] | None,
+        named: Mapping[str, Any],
         *,
         may_write: bool,
     ) -> Any:
-        body = None if named is None else encode(named)
         answer = await self._http.exchange(
             path,
-            body,
+            encode(named),
             headers=_headers(session),
-            accept=_ACCEPT,
+            accept=ACCEPT,
             writes=may_write,
         )
         if answer.is_data:
@@ -264,7 +250,7 @@ class Json2Gateway:
                     raise from_json2(value, asker)
                 case _:
                     pass
-        elif answer.status == _NOT_FOUND and named is not None:
+        elif answer.status == _NOT_FOUND:
             # without a database Odoo has no such page, and without JSON-2 neither
             with suppress(GatewayError):
                 await self.version(session.instance)
@@ -285,11 +271,7 @@ def _headers(session: Session) -> dict[str, str]:
         )
     if not _HEADER.fullmatch(session.database):
         raise _no_database(session.database)
-    return {
-        "Authorization": f"Bearer {session.secret}",
-        "Content-Type": "application/json",
-        "X-Odoo-Database": session.database,
-    }
+    return bearer(session)
 
 
 def _decoded(answer: HttpAnswer, *, writes: bool) -> Any:
@@ -309,17 +291,10 @@ def _no_database(database: str) -> AuthenticationFailed:
     )
 
 
-def _described(entry: Mapping[str, Any]) -> _Described:
-    """Read a method's entry in the documentation.
-
-    A parameter without a kind may be given by position and by name.
-    """
-    names: list[str] = []
-    for name, parameter in _items(entry.get("parameters") or {}):
-        if "kind" in parameter:
-            break
-        names.append(name)
-    return _Described("model" in (entry.get("api") or ()), tuple(names))
+def _described(method: MethodInfo) -> _Described:
+    """Answer how a method takes its arguments where they come by position."""
+    usual = takewhile(lambda one: one.kind == "usual", method.parameters)
+    return _Described(not method.on_records, tuple(one.name for one in usual))
 
 
 def _made(values: Any, ids: Any) -> Any:
@@ -345,11 +320,6 @@ def _each(raw: Any) -> Sequence[Any]:
     """Answer a list as what it is, a list of anything."""
     items: Sequence[Any] = raw
     return items
-
-
-def _items(raw: Any) -> list[tuple[str, Any]]:
-    """Answer the members of a JSON object; its keys are text."""
-    return list(raw.items())
 
 
 if TYPE_CHECKING:

@@ -8,11 +8,13 @@ faster. A method that returned None answers with neither ``result`` nor ``error`
 import itertools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Never, cast
 
+from odooport.catalogue import MethodInfo
 from odooport.model import Call, Credentials, ServerVersion, Session
 from odooport.ports import OdooGateway
+from odooport_adapters.documentation import Documentation
 from odooport_adapters.faults import Asker, from_jsonrpc
 from odooport_adapters.http import OdooHttp, not_executed, unreadable
 from odooport_adapters.rpc import (
@@ -44,6 +46,7 @@ class JsonRpcGateway:
 
     def __init__(self, http: OdooHttp) -> None:
         self._http = http
+        self._documentation = Documentation(http)
         self._numbers = itertools.count(1)
 
     async def version(self, instance: str) -> ServerVersion:
@@ -69,6 +72,15 @@ class JsonRpcGateway:
             "object", "execute_kw", arguments, asker, may_write=writes(call)
         )
         return answered(call, answer)
+
+    async def methods(
+        self, session: Session, model: str
+    ) -> Sequence[MethodInfo] | None:
+        """Answer what the server tells of its methods; see ``OdooGateway``.
+
+        Odoo 19 tells it to API keys only, and over a route of its own.
+        """
+        return await self._documentation.told_to_a_key(session, model)
 
     async def ask(
         self,

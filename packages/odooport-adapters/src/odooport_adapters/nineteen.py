@@ -4,10 +4,11 @@ It is the way back of ``versions``: it takes what Odoo 19 takes and answers what
 answers, as far as ``versions`` tells the two apart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from odooport.catalogue import MethodInfo
 from odooport.errors import OdooFailed
 from odooport.model import Call, Credentials, ServerVersion, Session
 from odooport.ports import OdooGateway
@@ -50,6 +51,13 @@ class NineteenGateway:
             return [answer]
         return answer
 
+    async def methods(
+        self, session: Session, model: str
+    ) -> Sequence[MethodInfo] | None:
+        """Answer what the gateway tells of its methods, as Odoo 19 names them."""
+        told = await self._gateway.methods(session, model)
+        return None if told is None else [_renamed(method) for method in told]
+
     async def _formatted(self, session: Session, call: Call) -> list[dict[str, Any]]:
         given = {**dict(zip(_FORMATTED, call.args, strict=False)), **call.kwargs}
         groupby: list[str] = list(given.get("groupby") or ())
@@ -68,6 +76,14 @@ class NineteenGateway:
             session, replace(call, method="read_group", args=(), kwargs=kwargs)
         )
         return [_row(row, groupby, names) for row in rows]
+
+
+def _renamed(method: MethodInfo) -> MethodInfo:
+    parameters = tuple(
+        replace(one, name=RENAMED.get((method.name, one.name), one.name))
+        for one in method.parameters
+    )
+    return replace(method, parameters=parameters)
 
 
 def _figure(key: str, name: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from odooport.cache import FlightCache
+from odooport.catalogue import MethodInfo
 from odooport.errors import AuthenticationFailed, GatewayProtocolError
 from odooport.model import Call, Credentials, ServerVersion, Session
 from odooport.ports import OdooGateway
@@ -87,10 +88,17 @@ class AutoGateway:
 
     async def execute(self, session: Session, call: Call) -> Any:
         """Run one method; see ``OdooGateway``."""
+        return await (await self._of(session)).execute(session, call)
+
+    async def methods(
+        self, session: Session, model: str
+    ) -> Sequence[MethodInfo] | None:
+        """Answer what the server tells of its methods; see ``OdooGateway``."""
+        return await (await self._of(session)).methods(session, model)
+
+    async def _of(self, session: Session) -> OdooGateway:
         gateway = self._with_password.peek(session)
-        if gateway is None:
-            gateway = await self.choose(session.instance)
-        return await gateway.execute(session, call)
+        return await self.choose(session.instance) if gateway is None else gateway
 
 
 async def _first(candidates: Sequence[OdooGateway], instance: str) -> OdooGateway:

@@ -4,7 +4,8 @@ It answers ``/xmlrpc/2/{common,object,db}``, ``/xmlrpc/{common,object,db}`` and
 ``/jsonrpc`` as Odoo does, faults included, so that any client of Odoo can talk to an
 Odoo in memory. Sources: ``odoo/service``, ``addons/base/controllers/rpc.py`` and
 ``odoo/http.py`` of Odoo 18. If it shall play an Odoo 19, it answers ``/json/version``
-and ``/json/2/<model>/<method>`` as well (``addons/rpc/controllers`` there).
+and ``/json/2/<model>/<method>`` as well (``addons/rpc/controllers`` there), and tells
+administrators of its methods at ``/doc-bearer/<model>.json``.
 
 Of the web client's own routes it has those that clients of Odoo call: log in and out,
 run a method, list the database, tell the version (``addons/web/controllers``).
@@ -31,6 +32,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from odooport.catalogue import BASE, Kind, MethodInfo
 from odooport.errors import (
     AnswerLost,
     AuthenticationFailed,
@@ -722,29 +724,42 @@ def _json2_routes(services: _Services, keys: Mapping[str, str]) -> list[Route]:
         text, info = said["server_version"], said["server_version_info"]
         return _json2_response({"version": text, "version_info": info})
 
-    async def call(request: Request) -> Response:
+    def who(request: Request) -> Credentials:
+        found = _BEARER.fullmatch(request.headers.get("Authorization", ""))
+        key = found["key"] if found else ""
+        if key not in keys:
+            raise _werkzeug("Unauthorized", "Invalid apikey")
+        return Credentials(services.database, keys[key], key, services.instance)
+
+    async def answered(
+        request: Request, run: Callable[[Credentials], Awaitable[Any]]
+    ) -> Response:
         if request.headers.get("X-Odoo-Database", services.database) != (
             services.database
         ):
             return HTMLResponse("<title>404 Not Found</title>", 404)
-        if not request.headers.get("Content-Type", "").startswith("application/json"):
-            return HTMLResponse("<title>415 Unsupported Media Type</title>", 415)
         try:
-            found = _BEARER.fullmatch(request.headers.get("Authorization", ""))
-            key = found["key"] if found else ""
-            if key not in keys:
-                raise _werkzeug("Unauthorized", "Invalid apikey")
-            who = Credentials(services.database, keys[key], key, services.instance)
-            named = _read_json2(await request.body())
-            model, method = (request.path_params[name] for name in ("model", "method"))
-            return _json2_response(
-                await _run_json2(services, who, model, method, named)
-            )
+            return _json2_response(await run(who(request)))
         except _Fault as fault:
             data = _json_error(fault)["data"]
             return _json2_response(data, _STATUSES.get(data["name"], 500))
         except _Away:
             return _bad_gateway()
+
+    async def call(request: Request) -> Response:
+        if not request.headers.get("Content-Type", "").startswith("application/json"):
+            return HTMLResponse("<title>415 Unsupported Media Type</title>", 415)
+
+        async def run(who: Credentials) -> Any:
+            named = _read_json2(await request.body())
+            model, method = (request.path_params[name] for name in ("model", "method"))
+            return await _run_json2(services, who, model, method, named)
+
+        return await answered(request, run)
+
+    async def documentation(request: Request) -> Response:
+        model = request.path_params["model"]
+        return await answered(request, lambda who: _document(services, who, model))
 
     async def nothing(_: Request) -> Response:
         text = "Did you mean POST /json/2/<model>/<method>?"
@@ -756,6 +771,7 @@ def _json2_routes(services: _Services, keys: Mapping[str, str]) -> list[Route]:
         Route("/web/version", version),
         Route("/json/2/{model}/{method}", call, methods=["POST"]),
         Route("/json/2/{path:path}", nothing),
+        Route("/doc-bearer/{model}.json", documentation),
     ]
 
 
@@ -780,6 +796,56 @@ async def _run_json2(
     except OdooportError as error:
         raise _as_json2(_translated(error), call) from error
     return [answer] if method == "create" and type(answer) is int else answer
+
+
+_KINDS: Mapping[Kind, str] = {
+    "values": "VAR_POSITIONAL",
+    "keyword": "KEYWORD_ONLY",
+    "keywords": "VAR_KEYWORD",
+}
+
+
+async def _document(services: _Services, who: Credentials, model: str) -> Any:
+    """Answer what Odoo 19 tells of a model (``addons/api_doc`` there)."""
+    gateway = services.gateway
+    try:
+        session = await gateway.authenticate(who)
+        group = ([session.uid], "base.group_system")
+        asked = Call("res.users", "has_group", group, instance=services.instance)
+        if not await gateway.execute(session, asked):
+            text = "This page is only accessible to Technical Documentation users."
+            raise _fault("AccessError", text)
+        told = await gateway.methods(session, model)
+        if told is None:
+            raise _werkzeug("NotFound", "The requested URL was not found.")
+        fields = Call(model, "fields_get", instance=services.instance)
+        described = await gateway.execute(session, fields)
+    except OdooportError as error:
+        raise _translated(error) from error
+    return {
+        "model": model,
+        "name": model,
+        "doc": None,
+        "fields": described,
+        "methods": {method.name: _described(method) for method in told},
+    }
+
+
+def _described(method: MethodInfo) -> dict[str, Any]:
+    parameters: dict[str, Any] = {}
+    for one in method.parameters:
+        entry: dict[str, Any] = {} if one.required else {"default": None}
+        if one.kind != "usual":
+            entry["kind"] = _KINDS[one.kind]
+        parameters[one.name] = entry
+    return {
+        "signature": f"({', '.join(parameters)})",
+        "parameters": parameters,
+        **({} if method.on_records else {"api": ["model"]}),
+        "model": "core" if method.model == BASE else method.model,
+        "module": method.module,
+        **({"doc": f"<p>{method.summary}</p>"} if method.summary else {}),
+    }
 
 
 def _as_json2(fault: _Fault, call: Call) -> _Fault:

@@ -8,13 +8,16 @@ that has ``None`` inside is lost (``AnswerLost``).
 import asyncio
 import re
 import xmlrpc.client
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 
+from odooport.catalogue import MethodInfo
 from odooport.errors import OdooportError
 from odooport.model import Call, Credentials, ServerVersion, Session
 from odooport.ports import OdooGateway
+from odooport_adapters.documentation import Documentation
 from odooport_adapters.faults import Asker, from_xmlrpc
 from odooport_adapters.http import OdooHttp, unreadable
 from odooport_adapters.rpc import (
@@ -49,6 +52,7 @@ class XmlRpcGateway:
 
     def __init__(self, http: OdooHttp) -> None:
         self._http = http
+        self._documentation = Documentation(http)
 
     async def version(self, instance: str) -> ServerVersion:
         """Answer what the server says of itself; see ``OdooGateway``."""
@@ -77,6 +81,15 @@ class XmlRpcGateway:
             "object", "execute_kw", arguments, asker, may_write=writes(call)
         )
         return answered(call, answer)
+
+    async def methods(
+        self, session: Session, model: str
+    ) -> Sequence[MethodInfo] | None:
+        """Answer what the server tells of its methods; see ``OdooGateway``.
+
+        Odoo 19 tells it to API keys only, and over a route of its own.
+        """
+        return await self._documentation.told_to_a_key(session, model)
 
     async def ask(
         self,

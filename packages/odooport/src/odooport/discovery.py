@@ -16,6 +16,7 @@ from odooport.errors import (
     InvalidRequest,
     OdooAccessError,
     OdooFailed,
+    OdooRefused,
     PermissionDenied,
 )
 from odooport.model import Record
@@ -175,10 +176,10 @@ async def described(
         try:
             filled = await defaults()
             given = {k: v for k, v in filled.items() if v not in (None, [])}
-        except OdooFailed:
+        except (OdooFailed, OdooRefused, OdooAccessError) as error:
             notes.append(
-                f"Odoo fails when it is asked for the defaults of {schema.model!r}, so "
-                "nobody knows what it fills in: 'required' may name too much."
+                f"Odoo does not tell the defaults of {schema.model!r}, so 'required' "
+                f"may name too much. It says: {error.message}"
             )
         required = required_to_create(schema, given or {})
         shown = _to_create(schema, required, given or {})

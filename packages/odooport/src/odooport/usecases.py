@@ -79,7 +79,8 @@ from odooport.records import (
 from odooport.scalars import is_empty, is_mapping, refusal
 from odooport.schema import RAW_BYTES, TEXTUAL, Field, ModelSchema
 from odooport.signatures import operation_of
-from odooport.values import by_language, many_in, record_out, texts_in, values_in
+from odooport.translations import by_language, texts_in
+from odooport.values import record_out
 from odooport.views import (
     FormView,
     OnchangeRequest,
@@ -87,6 +88,7 @@ from odooport.views import (
     RecordAction,
     record_actions,
 )
+from odooport.writing import many_in, values_in
 
 MAX_IDS = 1_000
 """How many records one call may name."""
@@ -687,7 +689,7 @@ class Odoo:
         Args:
             model: The model's technical name, or the class of its records.
             values: The values of one record, or a list with those of each; see
-                ``odooport.values`` for what they may be.
+                ``odooport.writing`` for what they may be.
 
         Returns:
             The ids of the new records, in order.
@@ -747,7 +749,7 @@ class Odoo:
             model: The model's technical name, or the class of its records.
             ids: Which records.
             values: The fields to change, with their new values; see
-                ``odooport.values``. A text in several languages stands alone, and
+                ``odooport.writing``. A text in several languages stands alone, and
                 for one record.
 
         Raises:

@@ -9,7 +9,11 @@ from datetime import timedelta
 from typing import Any
 
 from odooport_adapters.memory import externals
-from odooport_adapters.memory.environment import Environment, shown_moment
+from odooport_adapters.memory.environment import (
+    Environment,
+    shown_moment,
+    text_column,
+)
 from odooport_adapters.memory.writing import create, put
 
 _BOT, _ADMIN, _DEMO = 1, 2, 6
@@ -51,6 +55,24 @@ _STAGES = (
     ("Proposition", 2, False),
     ("Won", 70, True),
 )
+_FRENCH: Mapping[str, Mapping[int, str]] = {
+    "res.country": {
+        20: "Belgique",
+        43: "Suisse",
+        57: "Allemagne",
+        68: "Espagne",
+        109: "Italie",
+        133: "Luxembourg",
+        165: "Pays-Bas",
+        231: "Royaume-Uni",
+        233: "États-Unis",
+    },
+    "crm.stage": {1: "Nouveau", 2: "Qualifié", 4: "Gagné"},
+    "crm.team": {1: "Ventes"},
+    "uom.uom": {1: "Unité(s)", 2: "Heures"},
+}
+"""Names to be read as soon as somebody makes French an active language."""
+
 _PARAMETERS = (
     ("database.create_date", "2026-01-05 08:00:00"),
     ("mail.catchall.alias", "catchall"),
@@ -281,20 +303,6 @@ def set_up_shop(env: Environment) -> None:
     """Create what the modules of an Odoo bring along: stages, units, a team."""
     create(
         env,
-        env.model("ir.model"),
-        [
-            {
-                "model": model.name,
-                "name": model.label,
-                "state": "base",
-                "transient": False,
-                "order": model.order,
-            }
-            for model in env.registry.models.values()
-        ],
-    )
-    create(
-        env,
         env.model("ir.config_parameter"),
         [{"key": key, "value": value} for key, value in _PARAMETERS],
     )
@@ -344,6 +352,10 @@ def set_up_shop(env: Environment) -> None:
         env.model("crm.team"),
         [{"name": "Sales", "user_id": _ADMIN, "member_ids": [[6, 0, [_ADMIN, _DEMO]]]}],
     )
+    for model, names in _FRENCH.items():
+        for record_id, name in names.items():
+            french = {text_column("name", "fr_FR"): name}
+            put(env, env.model(model), record_id, french)
 
 
 def name_records(env: Environment) -> None:

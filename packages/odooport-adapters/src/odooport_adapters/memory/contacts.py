@@ -16,7 +16,7 @@ from odooport_adapters.memory.store import Row
 from odooport_adapters.memory.writing import create, put, unlink, write
 
 _ADDRESS = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\"]+")
-_ADDRESS_FIELDS = ("street", "street2", "zip", "city", "state_id", "country_id")
+ADDRESS_FIELDS = ("street", "street2", "zip", "city", "state_id", "country_id")
 _OWN_SETTINGS = frozenset({"tz", "lang", "email", "phone", "signature", "password"})
 _ADMIN = 2
 
@@ -62,33 +62,34 @@ def _partner_saved(env: Environment, ids: list[int]) -> None:
                 "The operation cannot be completed: Contacts require a name",
                 "ValidationError",
             )
-        parent = row.get("parent_id")
-        above: Row = table.rows[parent] if parent else {}
-        company_name = above.get("name") or ""
-        name = row.get("name") or ""
-        if parent and not row.get("is_company"):
-            complete = f"{company_name}, {name or _kind(env, row)}"
-        else:
-            complete = name
-        commercial = partner
-        if parent and not row.get("is_company"):
-            commercial = above.get("commercial_partner_id") or parent
-        head = row if commercial == partner else table.rows.get(commercial, {})
-        put(
-            env,
-            model,
-            partner,
-            {
-                "complete_name": complete,
-                "commercial_partner_id": commercial,
-                "commercial_company_name": (
-                    head.get("name") if head.get("is_company") else None
-                ),
-                "email_normalized": normalized_email(row.get("email")),
-                "partner_share": not _users_of(env, partner),
-            },
-        )
+        put(env, model, partner, derived(env, partner))
         waiting += table.pointing_at("parent_id", partner)
+
+
+def derived(env: Environment, partner: int) -> dict[str, Any]:
+    """Answer the columns of a contact that follow from others."""
+    row, rows = env.row("res.partner", partner), env.table("res.partner").rows
+    parent = row.get("parent_id")
+    above: Row = rows[parent] if parent else {}
+    company_name = above.get("name") or ""
+    name = row.get("name") or ""
+    if parent and not row.get("is_company"):
+        complete = f"{company_name}, {name or _kind(env, row)}"
+    else:
+        complete = name
+    commercial = partner
+    if parent and not row.get("is_company"):
+        commercial = above.get("commercial_partner_id") or parent
+    head = row if commercial == partner else rows.get(commercial, {})
+    return {
+        "complete_name": complete,
+        "commercial_partner_id": commercial,
+        "commercial_company_name": (
+            head.get("name") if head.get("is_company") else None
+        ),
+        "email_normalized": normalized_email(row.get("email")),
+        "partner_share": not _users_of(env, partner),
+    }
 
 
 def _is_own_ancestor(env: Environment, partner: int) -> bool:
@@ -150,7 +151,7 @@ def _partner_before_write(
     """Keep the addresses of companies and their contacts the same, as Odoo does."""
     if "parent_id" in values and values.get("type", "contact") == "contact":
         values |= _address_of(env, values["parent_id"])
-    address = {name: values[name] for name in _ADDRESS_FIELDS if name in values}
+    address = {name: values[name] for name in ADDRESS_FIELDS if name in values}
     table = env.table("res.partner")
     contacts = [
         contact
@@ -166,7 +167,7 @@ def _partner_before_write(
 def _address_of(env: Environment, parent: Any) -> dict[str, Any]:
     """Answer a company's address, if it has one."""
     row: Row = env.table("res.partner").rows.get(parent, {}) if parent else {}
-    address = {name: row.get(name) or False for name in _ADDRESS_FIELDS}
+    address = {name: row.get(name) or False for name in ADDRESS_FIELDS}
     return address if any(address.values()) else {}
 
 
@@ -313,11 +314,12 @@ def _state_name(env: Environment, _id: int, row: Row) -> str:
 def path_name(model: str) -> Any:
     """Answer what names a record with those above it, as ``All / Office``."""
 
-    def compute(env: Environment, _id: int, row: Row) -> str:
-        names = [str(row.get("name") or "")]
-        rows = env.table(model).rows
-        while row := rows.get(row.get("parent_id") or 0, {}):
-            names.insert(0, str(row.get("name") or ""))
+    def compute(env: Environment, record_id: int, _row: Row) -> str:
+        names: list[str] = []
+        above: int | None = record_id
+        while above:
+            names.insert(0, str(env.get(model, above, "name") or ""))
+            above = env.get(model, above, "parent_id")
         return " / ".join(names)
 
     return compute
@@ -349,11 +351,6 @@ def tree_saved(model: str, *, label: str | None) -> Any:
             put(env, env.model(model), record_id, changes)
 
     return saved
-
-
-def _model_count(env: Environment, _id: int, row: Row) -> int:
-    table = env.store.tables.get(row.get("model") or "")
-    return len(table.rows) if table else 0
 
 
 def _other_side(model: str, field: str) -> Any:
@@ -503,9 +500,6 @@ BEHAVIOURS: Mapping[str, Behaviour] = MappingProxyType(
             },
             inverses={"users": _other_side("res.users", "groups_id")},
             display_name=_group_name,
-        ),
-        "ir.model": Behaviour(
-            computed={"count": _model_count}, name_fields=("name", "model")
         ),
         "ir.module.module": Behaviour(name_fields=("shortdesc", "name")),
         "ir.config_parameter": Behaviour(name_fields=("key",)),

@@ -1,6 +1,7 @@
 """Who looks at the records, how, and what they may see."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,9 @@ from odooport_adapters.memory.store import Row, Store, Table
 
 type Getter = Callable[[int, Row], Any]
 """Answers the raw value of one field: None for empty, an id, or a tuple of ids."""
+
+SOURCE_LANGUAGE = "en_US"
+"""The language that texts fall back to, and that a call without language speaks."""
 
 _SECONDS = 19
 MOMENT = "%Y-%m-%d %H:%M:%S.%f"
@@ -46,6 +50,7 @@ class Environment:
         self.context = context
         self.now = now
         self.superuser = superuser
+        self.lang = context.lang or SOURCE_LANGUAGE
         self._getters: dict[tuple[str, str], Getter] = {}
         self.groups = frozenset[str]()
         self.company = 0
@@ -101,6 +106,19 @@ class Environment:
             self.context,
             self.now,
             superuser=True,
+        )
+
+    def in_language(self, lang: str) -> "Environment":
+        """Answer the same view in another language."""
+        if lang == self.lang:
+            return self
+        return Environment(
+            self.registry,
+            self.store,
+            self.uid,
+            replace(self.context, lang=lang),
+            self.now,
+            superuser=self.superuser,
         )
 
     def model(self, name: str) -> Model:
@@ -171,6 +189,11 @@ class Environment:
             return self._lines(field)
         if field.per_company:
             return lambda _id, row: _of_company(row.get(name), self.company)
+        if field.translated and self.lang != SOURCE_LANGUAGE:
+            own = text_column(name, self.lang)
+            return lambda _id, row: (
+                row.get(name) if (text := row.get(own)) is None else text
+            )
         return lambda _id, row: row.get(name)
 
     def _follow(self, model: Model, path: Sequence[str]) -> Getter:
@@ -297,6 +320,11 @@ class Environment:
     def user_name(self) -> str:
         """Answer what the user is called."""
         return str(self.get("res.users", self.uid, "name") or "")
+
+
+def text_column(field: str, lang: str) -> str:
+    """Answer the column with a field's texts in a language; no caller can name it."""
+    return f"{field}@{lang}"
 
 
 def shown_moment(kept: str) -> str:

@@ -2,13 +2,24 @@
 
 import hmac
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from odooport.catalogue import BASE, Kind, MethodInfo, Parameter
 from odooport.model import Call, Context, Credentials, ServerVersion, Session
 from odooport.ports import OdooGateway
-from odooport_adapters.memory import contacts, externals, faults, messages, selling
+from odooport.signatures import operation_of
+from odooport_adapters.memory import (
+    contacts,
+    externals,
+    faults,
+    filling,
+    messages,
+    reflection,
+    selling,
+)
 from odooport_adapters.memory.company import (
     found_company,
     hire_and_sell,
@@ -33,6 +44,13 @@ DATABASE = "demo"
 VERSION = ServerVersion("18.0-20250702", (18, 0))
 """The Odoo that was looked at to write this one."""
 
+_KINDS: Mapping[Any, Kind] = {
+    inspect.Parameter.POSITIONAL_ONLY: "usual",
+    inspect.Parameter.POSITIONAL_OR_KEYWORD: "usual",
+    inspect.Parameter.VAR_POSITIONAL: "values",
+    inspect.Parameter.KEYWORD_ONLY: "keyword",
+    inspect.Parameter.VAR_KEYWORD: "keywords",
+}
 _SUPERUSER = 1
 _ROOT = Context()
 
@@ -62,6 +80,8 @@ class MemoryGateway:
     Args:
         database: The database's name.
         models: Models of your own, to add or to take the place of Odoo's.
+        fields: For some of Odoo's models, fields of your own to add, such as
+            ``{"res.partner": {"x_size": {"type": "char"}}}``.
         clock: Answers the current moment.
     """
 
@@ -70,19 +90,23 @@ class MemoryGateway:
         *,
         database: str = DATABASE,
         models: Iterable[Model] = (),
+        fields: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None,
         clock: Clock = system_clock,
     ) -> None:
         self._database = database
         self._clock = clock
-        self._registry = Registry.load(
-            {
-                **contacts.BEHAVIOURS,
-                **externals.BEHAVIOURS,
-                **messages.BEHAVIOURS,
-                **selling.BEHAVIOURS,
-            },
-            models,
-        )
+        behaviours = {
+            **contacts.BEHAVIOURS,
+            **externals.BEHAVIOURS,
+            **messages.BEHAVIOURS,
+            **reflection.BEHAVIOURS,
+            **selling.BEHAVIOURS,
+        }
+        for name, fills in filling.FILLS.items():
+            behaviours[name] = replace(behaviours[name], fills=fills)
+        for name, warning in filling.WARNINGS.items():
+            behaviours[name] = replace(behaviours[name], warning=warning)
+        self._registry = Registry.load(behaviours, models, fields or {})
         self._store = Store()
         self._handlers: dict[tuple[str, str], Handler] = {}
         self._signatures: dict[Callable[..., Any], inspect.Signature] = {}
@@ -98,7 +122,9 @@ class MemoryGateway:
             )
         with self._store.transaction():
             found_company(self._root())
-            set_up_shop(self._root())
+            root = self._root()
+            reflection.reflect(root)
+            set_up_shop(root)
             name_records(self._root())
 
     @classmethod
@@ -108,6 +134,7 @@ class MemoryGateway:
         database: str = DATABASE,
         extra_partners: int = 0,
         models: Iterable[Model] = (),
+        fields: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None,
         clock: Clock = system_clock,
     ) -> "MemoryGateway":
         """Answer a gateway with a small believable company in it.
@@ -116,9 +143,10 @@ class MemoryGateway:
             database: The database's name.
             extra_partners: How many more contacts to create, for load tests.
             models: Models of your own, to add or to take the place of Odoo's.
+            fields: For some of Odoo's models, fields of your own to add.
             clock: Answers the current moment; the company's dates lie around it.
         """
-        gateway = cls(database=database, models=models, clock=clock)
+        gateway = cls(database=database, models=models, fields=fields, clock=clock)
         with gateway._store.transaction():
             hire_and_sell(gateway._root(), extra_partners)
         return gateway
@@ -210,11 +238,7 @@ class MemoryGateway:
             OdooRefused: A business rule says no.
             OdooFailed: A real Odoo would have crashed.
         """
-        self._check_database(session.database)
-        if session.uid not in self._store.tables["res.users"].rows:
-            raise faults.login_refused("The user is gone: log in.", gone=session.uid)
-        if not self._proves(session.uid, session.secret):
-            raise faults.login_refused("The login is not valid any more: log in again.")
+        self._check_session(session)
         handler = self._handlers.get((call.model, call.method))
         if handler is not None:
             answer = handler(*call.args, **call.kwargs)
@@ -223,6 +247,64 @@ class MemoryGateway:
             return answer
         with self._store.transaction():
             return self._run(session.uid, call)
+
+    def _check_session(self, session: Session) -> None:
+        self._check_database(session.database)
+        if session.uid not in self._store.tables["res.users"].rows:
+            raise faults.login_refused("The user is gone: log in.", gone=session.uid)
+        if not self._proves(session.uid, session.secret):
+            raise faults.login_refused("The login is not valid any more: log in again.")
+
+    async def methods(self, session: Session, model: str) -> list[MethodInfo] | None:
+        """Answer the methods that it has, which are fewer than those of an Odoo.
+
+        A real Odoo 18 tells nothing; but what is known of that one would be untrue of
+        this one. None for a model that it does not have.
+
+        Raises:
+            AuthenticationFailed: The session is not valid any more.
+        """
+        self._check_session(session)
+        found = self._registry.models.get(model)
+        return None if found is None else list(self._methods_of(found))
+
+    def _methods_of(self, model: Model) -> Iterator[MethodInfo]:
+        generic = dict(GENERIC)
+        if "active" in model.fields:
+            generic |= ARCHIVING
+        if "message_ids" in model.fields:
+            generic |= POSTING
+        own = {name: one for (of, name), one in OWN.items() if of == model.name}
+        own |= model.behaviour.methods
+        for name, (function, on_records) in generic.items():
+            if name not in own:
+                # the environment and the model come first
+                yield self._told(BASE, model, name, function, 2, on_records)
+        for name, method in own.items():
+            yield self._told(model.name, model, name, method.run, 1, method.on_records)
+
+    def _told(
+        self,
+        declared: str,
+        model: Model,
+        name: str,
+        function: Callable[..., Any],
+        hidden: int,
+        on_records: bool,
+    ) -> MethodInfo:
+        parameters = list(self._signature(function).parameters.values())
+        return MethodInfo(
+            model=declared,
+            name=name,
+            parameters=tuple(
+                Parameter(one.name, one.default is one.empty, _KINDS[one.kind])
+                for one in parameters[hidden + on_records :]
+            ),
+            on_records=on_records,
+            operation=operation_of(Call(model.name, name)),
+            module="core" if declared == BASE else "",
+            source="server",
+        )
 
     def _run(self, uid: int, call: Call) -> Any:
         env = Environment(self._registry, self._store, uid, call.context, self._now())

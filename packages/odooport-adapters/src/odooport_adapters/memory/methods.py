@@ -9,6 +9,7 @@ from odooport_adapters.memory.contacts import may_write_own_settings
 from odooport_adapters.memory.environment import Environment
 from odooport_adapters.memory.exporting import export_data
 from odooport_adapters.memory.externals import get_external_id
+from odooport_adapters.memory.forms import onchange
 from odooport_adapters.memory.groups import read_group
 from odooport_adapters.memory.loading import load
 from odooport_adapters.memory.messages import message_post
@@ -22,6 +23,11 @@ from odooport_adapters.memory.reading import (
 )
 from odooport_adapters.memory.registry import Method, Model
 from odooport_adapters.memory.search import count, search
+from odooport_adapters.memory.translations import (
+    get_field_translations,
+    update_field_translations,
+)
+from odooport_adapters.memory.views import get_views
 from odooport_adapters.memory.writing import (
     check_records,
     copy,
@@ -285,6 +291,10 @@ GENERIC: Mapping[str, tuple[Callable[..., Any], bool]] = MappingProxyType(
         "load": (_load, False),
         "export_data": (_export_data, True),
         "exists": (_exists, True),
+        "onchange": (onchange, True),
+        "get_views": (get_views, False),
+        "get_field_translations": (get_field_translations, True),
+        "update_field_translations": (update_field_translations, True),
     }
 )
 """For each method of all models: the function, and whether ids come first."""

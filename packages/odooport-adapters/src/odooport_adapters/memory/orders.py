@@ -25,7 +25,7 @@ def ordered(
     rows = env.table(model.name).rows
     if only is not None:
         return _sort(env, model, terms, {item for item in only if item in rows})
-    key = (model.name, order, env.company)
+    key = (model.name, order, env.company, env.lang)
     kept = env.store.orders.get(key)
     if kept is not None and kept[0] == env.store.stamp:
         return kept[1]

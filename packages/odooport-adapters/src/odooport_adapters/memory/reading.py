@@ -1,9 +1,10 @@
 """Answering records and fields the way Odoo 18 shows them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
-from odooport_adapters.memory import faults
+from odooport_adapters.memory import faults, properties
 from odooport_adapters.memory.environment import Environment, shown_moment
 from odooport_adapters.memory.externals import KEY, of_record
 from odooport_adapters.memory.registry import Field, Model
@@ -89,6 +90,10 @@ def show(
             return list(names[target])
 
         return pair
+    if field.type == "properties":
+        return lambda _id, row: properties.read(env, model, field, row)
+    if field.type == "properties_definition":
+        return lambda record_id, row: deepcopy(get(record_id, row) or [])
     if field.type == "datetime":
         return lambda record_id, row: (
             shown_moment(value) if (value := get(record_id, row)) else False

@@ -69,13 +69,16 @@ class Field:
             "sortable": stored and kind not in ("one2many", "many2many", "binary"),
             "groupable": stored and kind not in ("one2many", "binary", "json"),
             "exportable": True,
-            "manual": False,
+            "manual": name.startswith("x_"),
             "company_dependent": False,
+            "depends": [],
         }
         if kind in _NUMERIC:
             usual["aggregator"] = "sum"
         entry: Mapping[str, Any] = (
-            {**usual, **attributes} if "store" not in attributes else attributes
+            {**usual, **attributes}
+            if "store" not in attributes
+            else {"depends": [], **attributes}
         )
         selection: Sequence[Sequence[str]] = entry.get("selection") or ()
         related = tuple(str(entry.get("related") or "").split("."))
@@ -105,6 +108,11 @@ class Field:
     def per_company(self) -> bool:
         """Whether the row holds one value for each company."""
         return bool(self.attributes.get("company_dependent"))
+
+    @property
+    def translated(self) -> bool:
+        """Whether the row holds a text for each language."""
+        return self.column and bool(self.attributes.get("translate"))
 
     @property
     def sortable(self) -> bool:
@@ -144,6 +152,20 @@ class Method:
     on_records: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """What a form fills in by itself.
+
+    Attributes:
+        watches: The fields after whose change it does so; otherwise it only fills
+            what is empty in a new record.
+        run: Answers values as rows keep them, by field.
+    """
+
+    watches: tuple[str, ...]
+    run: Callable[["Environment", int], Mapping[str, Any]]
+
+
 def _nothing(_env: "Environment", _ids: list[int]) -> None:
     """Do nothing."""
 
@@ -152,6 +174,10 @@ def _unchanged(
     _env: "Environment", _ids: list[int], values: dict[str, Any]
 ) -> dict[str, Any]:
     return values
+
+
+def _silent(_env: "Environment", _before: "Row", _after: "Row") -> str | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +201,8 @@ class Behaviour:
         before_unlink: Refuses to delete records.
         methods: The model's own methods.
         rules: Its record rules.
+        fills: What a form fills in by itself, in this order.
+        warning: What a form warns of; gets the row before and after the change.
     """
 
     defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -194,6 +222,8 @@ class Behaviour:
     before_unlink: Callable[["Environment", list[int]], None] = _nothing
     methods: Mapping[str, Method] = field(default_factory=dict[str, Method])
     rules: tuple[Rule, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    warning: Callable[["Environment", "Row", "Row"], str | None] = _silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +237,10 @@ class Model:
         order: The order of its records unless told otherwise.
         access: For each group, what its users may do.
         behaviour: What it does beyond keeping values.
+        modules: The modules that make it what it is.
+        home: The module that most of its fields come from.
+        columns: What ``ir.model.fields`` tells of a field and ``fields_get`` does not,
+            where it is not as usual.
     """
 
     name: str
@@ -215,6 +249,11 @@ class Model:
     order: str
     access: Mapping[str, frozenset[str]]
     behaviour: Behaviour = Behaviour()
+    modules: str = ""
+    home: str = ""
+    columns: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict[str, Mapping[str, Any]]
+    )
 
     @classmethod
     def define(
@@ -296,6 +335,9 @@ def build(
     order: str,
     access: Mapping[str, str],
     behaviour: Behaviour,
+    modules: str = "",
+    home: str = "",
+    columns: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Model:
     """Build a model from what ``fields_get`` answers about its fields."""
     known = {key: Field.from_attributes(key, entry) for key, entry in fields.items()}
@@ -323,6 +365,9 @@ def build(
             }
         ),
         behaviour=behaviour,
+        modules=modules,
+        home=home,
+        columns=columns,
     )
 
 
@@ -342,20 +387,34 @@ class Registry:
 
     @classmethod
     def load(
-        cls, behaviours: Mapping[str, Behaviour], extra: Iterable[Model] = ()
+        cls,
+        behaviours: Mapping[str, Behaviour],
+        extra: Iterable[Model] = (),
+        more_fields: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+            {}
+        ),
     ) -> "Registry":
-        """Load the models of Odoo 18, give them their behaviour, and add others."""
+        """Load the models of Odoo 18, give them their behaviour, and add others.
+
+        Args:
+            behaviours: What the models do beyond keeping values.
+            extra: Models to add or to take the place of Odoo's.
+            more_fields: For some of Odoo's models, fields to add.
+        """
         data = json.loads(
             files(__package__ or "").joinpath("odoo18.json").read_text("utf-8")
         )
         models = {
             name: build(
                 name,
-                raw["fields"],
+                {**raw["fields"], **more_fields.get(name, {})},
                 label=raw["label"],
                 order=raw["order"],
                 access=raw["access"],
                 behaviour=behaviours.get(name, Behaviour()),
+                modules=raw["modules"],
+                home=raw["home"],
+                columns=raw["columns"],
             )
             for name, raw in data["models"].items()
         }

@@ -1,7 +1,7 @@
 """Search filters as Odoo 18 understands them (``odoo/osv/expression.py``)."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from odooport_adapters.memory import faults
@@ -220,6 +220,10 @@ def _compile_leaf(env: Environment, model: Model, leaf: Sequence[Any]) -> Test:
     env.check_fields(model, [name], "read")
     if operator not in _OPERATORS:
         raise faults.crash("ValueError", f"Invalid leaf {shown}")
+    if field.type == "properties":
+        if not rest:
+            raise faults.crash("ValueError", f"Wrong path {[left]}")
+        return _property(field.name, rest, operator, right)
     if rest and field.relation is None:
         text = f"Invalid field {left!r} in domain term {shown}"
         raise faults.crash("AssertionError", text)
@@ -292,6 +296,36 @@ def _positive(
     def test(record_id: int, row: Row) -> bool:
         value = get(record_id, row)
         return value is not None and compare(value, bound)
+
+    return test
+
+
+def _property(field: str, name: str, operator: str, right: Any) -> Test:
+    """Answer what tests a property's value; one that has none is False."""
+
+    def get(_id: int, row: Row) -> Any:
+        values: Mapping[str, Any] = row.get(field) or {}
+        return values.get(name)
+
+    if operator in _NEGATED:
+        return _not(_property(field, name, _NEGATED[operator], right))
+    if operator in _LIKES:
+        return _like(get, operator, right, shown=str)
+    if operator in ("=", "in"):
+        wanted = [value or False for value in _list(right)]
+
+        def equals(record_id: int, row: Row) -> bool:
+            value = get(record_id, row) or False
+            return any(one in wanted for one in _list(value))
+
+        return equals
+    if operator not in _COMPARISONS:
+        raise faults.crash("ValueError", f"Invalid operator {operator!r}")
+    compare = _COMPARISONS[operator]
+
+    def test(record_id: int, row: Row) -> bool:
+        value = get(record_id, row)
+        return value not in (None, False) and compare(value, right)
 
     return test
 

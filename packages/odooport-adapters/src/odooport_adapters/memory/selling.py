@@ -8,19 +8,27 @@ from typing import Any
 from odooport_adapters.memory import faults
 from odooport_adapters.memory.contacts import (
     messages_of,
-    normalized_email,
     path_name,
     tree_saved,
 )
 from odooport_adapters.memory.environment import Environment, shown_moment
-from odooport_adapters.memory.orders import ordered
+from odooport_adapters.memory.filling import (
+    FIRST_CHANCE,
+    VALID_DAYS,
+    WON,
+    addresses,
+    first_of,
+    lead_from_partner,
+    line_amounts,
+    line_of_product,
+    order_amounts,
+    prorated,
+    team_of,
+)
 from odooport_adapters.memory.registry import Behaviour, Method, Rule
 from odooport_adapters.memory.store import Row
 from odooport_adapters.memory.writing import put, write
 
-_VALID_DAYS = 30
-_WON = 100.0
-_FIRST_CHANCE = 10.0
 _LOCKED_FIELDS = frozenset(
     {
         "product_id",
@@ -69,8 +77,7 @@ def _first_of(model: str) -> Any:
     """Answer what gives a model's first record as a default."""
 
     def default(env: Environment) -> int | None:
-        found = env.model(model)
-        return next(iter(ordered(env.sudo(), found, found.order)), None)
+        return first_of(env, model)
 
     return default
 
@@ -88,22 +95,17 @@ def _lead_completed(env: Environment, values: dict[str, Any]) -> None:
     if "stage_id" not in values:
         values["stage_id"] = _first_of("crm.stage")(env)
     if "team_id" not in values:
-        values["team_id"] = _first_of("crm.team")(env)
+        values["team_id"] = team_of(env)
     values.setdefault("company_id", env.company or None)
     values.setdefault("date_last_stage_update", _now(env))
     if values.get("user_id"):
         values.setdefault("date_open", _now(env))
-    partner = values.get("partner_id")
-    if type(partner) is int:
-        for name, source in (
-            ("email_from", "email"),
-            ("phone", "phone"),
-            ("city", "city"),
-            ("country_id", "country_id"),
-        ):
-            values.setdefault(name, env.get("res.partner", partner, source))
+    if type(values.get("partner_id")) is int:
+        if not values.get("name"):
+            values.pop("name", None)
+        values |= {**lead_from_partner(env, values), **values}
     won = env.get("crm.stage", values["stage_id"] or 0, "is_won")
-    values.setdefault("probability", _WON if won else _FIRST_CHANCE)
+    values.setdefault("probability", WON if won else FIRST_CHANCE)
     if won:
         values.setdefault("date_closed", _now(env))
 
@@ -116,32 +118,20 @@ def _lead_before_write(
         return values
     values.setdefault("date_last_stage_update", _now(env))
     if env.get("crm.stage", stage, "is_won"):
-        values |= {"probability": _WON, "date_closed": _now(env)}
+        values |= {"probability": WON, "date_closed": _now(env)}
     return values
 
 
 def _lead_saved(env: Environment, ids: list[int]) -> None:
     model = env.model("crm.lead")
     for lead in ids:
-        row = env.row("crm.lead", lead)
-        share = (row.get("probability") or 0.0) / 100
-        put(
-            env,
-            model,
-            lead,
-            {
-                "prorated_revenue": round(
-                    (row.get("expected_revenue") or 0) * share, 2
-                ),
-                "email_normalized": normalized_email(row.get("email_from")),
-            },
-        )
+        put(env, model, lead, dict(prorated(env, lead)))
 
 
 def _lead_won(env: Environment, ids: list[int]) -> bool:
     stages = env.table("crm.stage").rows
     won = next((stage for stage, row in stages.items() if row.get("is_won")), None)
-    values = {"active": True, "stage_id": won or False, "probability": _WON}
+    values = {"active": True, "stage_id": won or False, "probability": WON}
     write(env, env.model("crm.lead"), ids, values)
     return True
 
@@ -178,9 +168,10 @@ def _order_amount(env: Environment, lead: int, _row: Row) -> float:
 # Products
 
 
-def _product_name(_env: Environment, _id: int, row: Row) -> str:
+def _product_name(env: Environment, product: int, row: Row) -> str:
     code = row.get("default_code")
-    return f"[{code}] {row.get('name')}" if code else str(row.get("name"))
+    name = env.get("product.product", product, "name")
+    return f"[{code}] {name}" if code else str(name)
 
 
 def _sales_price(_env: Environment, _id: int, row: Row) -> float | None:
@@ -199,39 +190,22 @@ def _order_completed(env: Environment, values: dict[str, Any]) -> None:
     if values.get("name") in (None, False, "New"):
         values["name"] = f"S{sequence:05}"
     partner = values.get("partner_id")
-    values.setdefault("partner_invoice_id", partner)
-    values.setdefault("partner_shipping_id", partner)
+    if type(partner) is int and partner in env.table("res.partner").rows:
+        values |= {**addresses(env, partner), **values}
     if "user_id" not in values:
         values["user_id"] = env.uid
     if "team_id" not in values:
-        values["team_id"] = _first_of("crm.team")(env)
+        values["team_id"] = team_of(env)
     company = values.get("company_id") or env.company
     values["currency_id"] = env.get("res.company", company, "currency_id")
-    last = env.now + timedelta(days=_VALID_DAYS)
+    last = env.now + timedelta(days=VALID_DAYS)
     values.setdefault("validity_date", last.strftime("%Y-%m-%d"))
 
 
 def _order_saved(env: Environment, ids: list[int]) -> None:
     model = env.model("sale.order")
-    lines = env.table("sale.order.line")
     for order in ids:
-        untaxed = sum(
-            (
-                lines.rows[line].get("price_subtotal") or 0.0
-                for line in lines.pointing_at("order_id", order)
-            ),
-            0.0,
-        )
-        put(
-            env,
-            model,
-            order,
-            {
-                "amount_untaxed": round(untaxed, 2),
-                "amount_tax": 0.0,
-                "amount_total": round(untaxed, 2),
-            },
-        )
+        put(env, model, order, dict(order_amounts(env, order)))
 
 
 def _order_before_unlink(env: Environment, ids: list[int]) -> None:
@@ -320,10 +294,7 @@ def _line_completed(env: Environment, values: dict[str, Any]) -> None:
     if values.get("display_type"):
         values |= {"product_uom_qty": 0.0, "price_unit": 0.0}
     elif type(product) is int and product in env.table("product.product").rows:
-        row = env.row("product.product", product)
-        values.setdefault("name", _product_name(env, product, row))
-        values.setdefault("product_uom", row.get("uom_id"))
-        values.setdefault("price_unit", row.get("list_price") or 0.0)
+        values |= {**line_of_product(env, product), **values}
     if not values.get("display_type"):
         values.setdefault("product_uom_qty", 1.0)
     values.setdefault("price_unit", 0.0)
@@ -355,12 +326,8 @@ def _line_saved(env: Environment, ids: list[int]) -> None:
     model = env.model("sale.order.line")
     orders: dict[int, None] = {}
     for line in ids:
+        put(env, model, line, dict(line_amounts(env, line)))
         row = env.row("sale.order.line", line)
-        discount = 1 - (row.get("discount") or 0.0) / 100
-        quantity, price = row.get("product_uom_qty") or 0, row.get("price_unit") or 0
-        subtotal = round(quantity * price * discount, 2)
-        amounts = {"price_tax": 0.0, "price_total": subtotal}
-        put(env, model, line, {"price_subtotal": subtotal, **amounts})
         if order := row.get("order_id"):
             orders[order] = None
     _order_saved(env, list(orders))

@@ -85,7 +85,7 @@ class Store:
         self.tables: dict[str, Table] = {}
         self.stamp = 0
         """Grows with every change; what was derived from the rows lives that long."""
-        self.orders: dict[tuple[str, str, int], tuple[int, list[int]]] = {}
+        self.orders: dict[tuple[str, str, int, str], tuple[int, list[int]]] = {}
         """The ids of whole tables in the orders that were asked for."""
         self._undo: list[tuple[Table, int, Row | None]] = []
 

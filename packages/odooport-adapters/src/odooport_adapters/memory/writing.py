@@ -5,9 +5,13 @@ from typing import Any, cast
 
 from odooport.errors import OdooRefused
 from odooport.model import Command
-from odooport_adapters.memory import faults
+from odooport_adapters.memory import faults, properties
 from odooport_adapters.memory.convert import convert
-from odooport_adapters.memory.environment import Environment
+from odooport_adapters.memory.environment import (
+    SOURCE_LANGUAGE,
+    Environment,
+    text_column,
+)
 from odooport_adapters.memory.externals import forget
 from odooport_adapters.memory.registry import PLUMBING, Field, Model
 from odooport_adapters.memory.search import compile_domain
@@ -17,6 +21,9 @@ type Values = dict[str, Any]
 
 _IGNORED = frozenset({"id", *PLUMBING})
 _TO_MANY = frozenset({"one2many", "many2many"})
+_PROPERTIES = "properties"
+_LATER = _TO_MANY | {_PROPERTIES}
+"""What is written when the row is there."""
 
 
 def check_records(
@@ -78,15 +85,19 @@ def _create_one(env: Environment, model: Model, given: Values) -> int:
             row[name] = value  # a column of ours that no caller can name
         elif name in _IGNORED:
             continue
-        elif not field.column or field.type in _TO_MANY:
+        elif not field.column or field.type in _LATER:
             later.append((field, value))
         else:
-            stored = convert(model, field, value, creating=True)
+            stored = _stored(env, model, field, value, creating=True)
             _check_target(env, model, field, stored, creating=True)
-            row[name] = {env.company: stored} if field.per_company else stored
+            row |= in_columns(env, row, field, stored)
     env.store.put(model.name, record_id, row)
     for field, value in later:
         _write_elsewhere(env, model, record_id, field, value)
+    given_properties = {field.name for field, _ in later if field.type == _PROPERTIES}
+    for field in _properties_of(model):
+        if field.name not in given_properties:
+            _default_properties(env, model, record_id, field, None)
     return record_id
 
 
@@ -138,19 +149,85 @@ def _write_one(env: Environment, model: Model, record_id: int, values: Values) -
             changes[name] = value  # a column of ours that no caller can name
         elif name in _IGNORED:
             continue
-        elif not field.column or field.type in _TO_MANY:
+        elif not field.column or field.type in _LATER:
             later.append((field, value))
         else:
-            stored = convert(model, field, value, creating=False)
+            stored = _stored(env, model, field, value, creating=False)
             _check_target(env, model, field, stored, creating=False)
-            if field.per_company:
-                others: Mapping[int, Any] = row.get(name) or {}
-                changes[name] = {**others, env.company: stored}
-            else:
-                changes[name] = stored
+            changes |= in_columns(env, row, field, stored)
     env.store.put(model.name, record_id, {**row, **changes})
     for field, value in later:
         _write_elsewhere(env, model, record_id, field, value)
+    for field in _properties_of(model):
+        link = field.attributes["definition_record"]
+        if field.name not in values and row.get(link) != changes.get(
+            link, row.get(link)
+        ):
+            # under a new parent, other properties
+            _default_properties(env, model, record_id, field, row.get(field.name))
+
+
+def _stored(
+    env: Environment, model: Model, field: Field, value: Any, *, creating: bool
+) -> Any:
+    if field.type == "properties_definition":
+        return properties.checked_definitions(env, value)
+    return convert(model, field, value, creating=creating)
+
+
+def _properties_of(model: Model) -> list[Field]:
+    return [field for field in model.fields.values() if field.type == _PROPERTIES]
+
+
+def _default_properties(
+    env: Environment, model: Model, record_id: int, field: Field, value: Any
+) -> None:
+    row = env.row(model.name, record_id)
+    known = properties.definitions_of(env, model, field, row)
+    put(
+        env,
+        model,
+        record_id,
+        {field.name: properties.with_defaults(env, known, value) or None},
+    )
+
+
+def _write_properties(
+    env: Environment, model: Model, record_id: int, field: Field, value: Any
+) -> None:
+    row = env.row(model.name, record_id)
+    changed = properties.changed_definitions(value)
+    parent = properties.parent_of(model, field, row)
+    if changed is not None and parent is not None:
+        relation, number, name = parent
+        write(env, env.model(relation), [number], {name: changed})
+    if field.name not in row:  # a new record: what is not given has its default
+        _default_properties(env, model, record_id, field, value)
+        return
+    known = properties.definitions_of(env, model, field, row)
+    kept = properties.parse(env, known, value) or None
+    put(env, model, record_id, {field.name: kept})
+
+
+def in_columns(env: Environment, row: Row, field: Field, stored: Any) -> Values:
+    """Answer what a value changes in its row: per company or language, or at all."""
+    name = field.name
+    if field.per_company:
+        others: Mapping[int, Any] = row.get(name) or {}
+        return {name: {**others, env.company: stored}}
+    if not field.translated:
+        return {name: stored}
+    if stored is None:  # a text taken away is gone in all languages
+        return {name: None} | dict.fromkeys(_translations(row, name))
+    if env.lang == SOURCE_LANGUAGE:
+        return {name: stored}
+    own = {text_column(name, env.lang): stored}
+    return own if row.get(name) is not None else {name: stored, **own}
+
+
+def _translations(row: Row, name: str) -> list[str]:
+    prefix = text_column(name, "")
+    return [column for column in row if column.startswith(prefix)]
 
 
 def put(env: Environment, model: Model, record_id: int, changes: Values) -> None:
@@ -215,6 +292,9 @@ def _write_elsewhere(
     """Write a field whose value is not in the record's own row."""
     if field.type in _TO_MANY:
         apply_commands(env, model, record_id, field, value)
+        return
+    if field.type == _PROPERTIES:
+        _write_properties(env, model, record_id, field, value)
         return
     inverse = model.behaviour.inverses.get(field.name)
     if inverse is not None:
@@ -404,6 +484,7 @@ def copy(
     """
     row = env.row(model.name, record_id)
     check_records(env, model, [record_id], "read")
+    env = env.in_language(SOURCE_LANGUAGE)
     behaviour = model.behaviour
     values: Values = {}
     for name, field in model.fields.items():
@@ -421,7 +502,10 @@ def copy(
             values[name] = _as_given(field, value)
     if isinstance(values.get("name"), str):
         values["name"] = f"{values['name']} (copy)"
-    return create(env, model, [{**values, **default}])[0]
+    copied = create(env, model, [{**values, **default}])[0]
+    own = [own for name in values for own in _translations(row, name)]
+    put(env, model, copied, {column: row[column] for column in own})
+    return copied
 
 
 def _copied(
