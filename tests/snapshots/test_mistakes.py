@@ -1,6 +1,7 @@
 """What people are told when they are wrong: every mistake with its exact message.
 
-The messages are in ``mistakes.md``, to be read by a person. A change shows here first.
+The messages are in ``docs/mistakes.md``, to be read by a person. A change shows here
+first.
 Where it is meant, write the table anew::
 
     python -m tests.snapshots.test_mistakes
@@ -35,9 +36,11 @@ from odooport_mcp.server import build_server
 from odooport_rest.app import build_app
 from odooport_security import principal_of
 
-TABLE = Path(__file__).parent / "mistakes.md"
+TABLE = Path(__file__).parents[2] / "docs" / "mistakes.md"
 MODEL = "x_everything"
-LOGIN = Credentials("demo", "admin", "admin")
+LOGIN = Credentials("demo", "demo", "demo")
+"""An ordinary user, who lacks some rights."""
+
 
 FIELDS: dict[str, dict[str, Any]] = {
     "name": {"type": "char", "string": "Name", "required": True, "translate": True},
@@ -88,6 +91,12 @@ FIELDS: dict[str, dict[str, Any]] = {
     },
     "res_id": {"type": "many2one_reference", "string": "Record"},
     "extra": {"type": "json", "string": "Extra"},
+    "traits": {
+        "type": "properties",
+        "string": "Traits",
+        "definition_record": "country_id",
+        "definition_record_field": "trait_definition",
+    },
     "shadow": {
         "type": "char",
         "string": "Shadow",
@@ -105,7 +114,8 @@ class Way:
 
     Attributes:
         python: Asks the domain library.
-        path: REST's path; ``verb`` and whether the mistake goes into the body.
+        verb: REST's method.
+        path: REST's path below the model's.
         tool: The MCP tool.
     """
 
@@ -113,7 +123,6 @@ class Way:
     verb: str
     path: str
     tool: str
-    body: str | None = None
 
 
 def _write(odoo: Odoo, given: dict[str, Any]) -> Awaitable[object]:
@@ -121,20 +130,18 @@ def _write(odoo: Odoo, given: dict[str, Any]) -> Awaitable[object]:
 
 
 WAYS = {
-    "update": Way(_write, "PATCH", "/records/1", "update_records", body="values"),
+    "update": Way(_write, "PATCH", "/records/{id}", "update_records"),
     "search": Way(
         lambda odoo, given: odoo.search_read(**given),
         "POST",
         "/search",
         "search_records",
-        body="",
     ),
     "aggregate": Way(
         lambda odoo, given: odoo.aggregate(**given),
         "POST",
         "/aggregate",
         "aggregate_records",
-        body="",
     ),
     "call": Way(
         lambda odoo, given: odoo.call(
@@ -143,10 +150,24 @@ WAYS = {
         "POST",
         "/methods/{method}",
         "call_method",
-        body="",
     ),
     "describe": Way(
         lambda odoo, given: odoo.describe(**given), "GET", "", "describe_model"
+    ),
+    "read": Way(
+        lambda odoo, given: odoo.read(**given), "GET", "/records/{id}", "read_records"
+    ),
+    "preview": Way(
+        lambda odoo, given: odoo.onchange(**given),
+        "POST",
+        "/onchange",
+        "preview_values",
+    ),
+    "relations": Way(
+        lambda odoo, given: odoo.relations(**given),
+        "GET",
+        "/relations",
+        "model_relations",
     ),
 }
 """The use cases that take everything that can be wrong."""
@@ -222,6 +243,50 @@ MISTAKES = [
     *of_field("about", "res.partner", {"model": "res.users", "id": 1}, 3),
     *of_field("res_id", "7", 1.5, True),
     *of_field("extra", "\ud800", {"x": "a\x00b"}, {1: float("nan")}),
+    *of_field("traits", 7, "big", [1], {7: "x"}),
+    *of_argument(
+        "Texts in several languages",
+        "update",
+        {"ids": [1], "values": {"name": {"fr_FR": "Nom"}}},
+        {"ids": [1], "values": {"name": {"en_US": 7}}},
+        {"ids": [1, 2], "values": {"name": {"en_US": "Name"}}},
+        {"ids": [1], "values": {"name": {"en_US": "Name"}, "age": 7}},
+        {"ids": [1], "values": {"age": {"en_US": 7}}},
+    ),
+    *of_argument(
+        "Languages to read",
+        "read",
+        {"ids": [1], "languages": ["xx_XX"]},
+        {"ids": [1], "languages": []},
+        {"ids": [1], "languages": ["en_US", "french"]},
+    ),
+    *of_argument(
+        "Ids",
+        "read",
+        {"ids": [0]},
+        {"ids": []},
+        {"ids": ["x"]},
+        {"ids": [999_999]},
+        model="res.partner",
+    ),
+    *of_argument(
+        "Forms to preview",
+        "preview",
+        {"values": {"nmae": "x"}},
+        {"values": {"age": "x"}},
+        {"values": {"age": 7}, "changed": ["agee"]},
+    ),
+    *of_argument(
+        "Relations", "relations", {"depth": 0}, {"depth": 9}, {"depth": "far"}
+    ),
+    *of_argument(
+        "Rights in Odoo",
+        "update",
+        {"ids": [1], "values": {"name": "x"}},
+        model="res.company",
+    ),
+    *of_argument("Rights in Odoo", "search", {}, model="ir.config_parameter"),
+    *of_argument("Rights in Odoo", "search", {}, model="ir.model"),
     *of_argument(
         "Names of fields to write",
         "update",
@@ -312,7 +377,14 @@ MISTAKES = [
 def odoo_with_everything() -> MemoryGateway:
     """Answer Odoo with a model that has a field of every kind."""
     gateway = MemoryGateway.demo()
-    gateway.on(MODEL, "fields_get", lambda *args, **kwargs: FIELDS)
+    form = {"arch": "<form><field name='age'/></form>", "id": 1, "model": MODEL}
+    answers: dict[str, Any] = {
+        "fields_get": FIELDS,
+        "get_views": {"views": {"form": form}, "models": {MODEL: {}}},
+        "get_field_translations": [[], {"translation_show_source": False}],
+    }
+    for method, answer in answers.items():
+        gateway.on(MODEL, method, lambda *args, _told=answer, **kwargs: _told)
     return gateway
 
 
@@ -339,18 +411,22 @@ class Doors:
             return error.message
         raise AssertionError(f"{mistake.shown} is taken for right")
 
-    async def rest(self, mistake: Mistake) -> str:
-        """Answer what REST says."""
+    async def rest(self, mistake: Mistake) -> str | None:
+        """Answer what REST says, or None if it takes one record at a time."""
         way, given = WAYS[mistake.way], dict(mistake.given)
-        path = f"/v1/models/{given.pop('model')}{way.path}".format(**given)
-        sent = given
-        if way.verb == "PATCH":
-            sent = given["values"]
-        given.pop("method", None)
+        ids = given.pop("ids", None)
+        if ids is not None and len(ids) != 1:
+            return None
+        path = f"/v1/models/{given.pop('model')}{way.path}"
+        path = path.format(id=ids and ids[0], method=given.pop("method", None))
         if way.verb == "GET":
-            texts = {name: ",".join(value) for name, value in given.items()}
+            texts = {
+                name: ",".join(value) if isinstance(value, list) else str(value)
+                for name, value in given.items()
+            }
             answer = await self.http.get(path, params=texts)
         else:
+            sent = given["values"] if way.verb == "PATCH" else given
             answer = await self.http.request(
                 way.verb,
                 path,
@@ -418,9 +494,10 @@ async def table() -> str:
             said = await open_doors.python(mistake)
             given = mistake.given
             name = "" if given["model"] == MODEL else f"on `{given['model']}` "
-            lines += [f"- {name}`{shown(mistake.shown)}`", f"  - {said}"]
+            lines += [f"- {name}`{shown(mistake.shown)}`"]
+            lines += [f"  - {said.replace("\n", "<br>")}"]
             for door, ask in {"REST": open_doors.rest, "MCP": open_doors.tool}.items():
-                if (other := await ask(mistake)) != said:
+                if (other := await ask(mistake)) not in (None, said):
                     lines += [f"  - {door}: {other}"]
         lines += [""]
     return "\n".join(lines)
