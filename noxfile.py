@@ -43,11 +43,12 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Mypy and pyright, both strict."""
-    _sync(session, "types")
+    """Mypy and pyright, both strict, over our code and over code that we generate."""
+    _sync(session, "types", "lint")
     sources = [str(member / "src") for member in MEMBERS]
     session.run("mypy", "--no-error-summary", *sources)
     session.run("pyright", "--pythonpath", str(Path(session.bin) / "python"))
+    session.run("python", "-m", "pytest", "-q", "tests/typing", *session.posargs)
 
 
 @nox.session(venv_backend="none")

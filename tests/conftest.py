@@ -28,7 +28,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     grid: dict[tuple[str, str], Counter[str]] = {}
     for outcome in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.getreports(outcome):
-            properties = dict(report.user_properties)
+            # The report of a file that cannot be collected has no properties.
+            properties = dict(getattr(report, "user_properties", ()))
             if CONTRACT in properties:
                 row = grid.setdefault(properties[CONTRACT], Counter())
                 row["failed" if outcome == "error" else outcome] += 1

@@ -179,9 +179,8 @@ def test_the_same_classes_come_out_together(schema_of, imported):
     for schema in schemas:
         record = getattr(module, class_name(schema.model))
         assert shape(record, "validation") == shape(record_model(schema), "validation")
-    assert (
-        module.SaleOrder.model_fields["partner_id"].annotation == module.Ref[module.Partner]
-    )
+    customer = module.SaleOrder.model_fields["partner_id"]
+    assert customer.annotation == module.Ref[module.Partner]
 
 
 def shuffled(schema: ModelSchema) -> ModelSchema:
@@ -379,11 +378,18 @@ def test_a_model_or_field_never_becomes_code(text):
     ):
         try:
             source = python_source([schema])
-        except InvalidRequest as refused:
-            assert "in code, which is no identifier" in refused.message
-            continue
+        except InvalidRequest:
+            continue  # there is no code at all
         assert_harmless(source)
         assert_plain(typescript_source([schema]))
+
+
+@pytest.mark.parametrize("name", ["a²", "a\u0300b\u2163"])
+def test_a_name_that_python_would_read_differently_is_refused(name):
+    schema = ModelSchema("x.y", {name: Field(name, "integer")})
+    for generate in (python_source, json_schema, typescript_source):
+        with pytest.raises(InvalidRequest, match="which is no identifier"):
+            generate([schema])
 
 
 @given(st.text(), st.text(), st.text())

