@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -473,3 +474,74 @@ async def test_weeks_begin_on_the_day_of_the_language(ask: Ask):
             context=Context(lang=lang),
         )
         assert group["date_deadline:week"] == label
+
+
+# Fields and models of one's own
+
+
+async def test_a_field_of_ones_own_is_manual_and_works_like_any_other():
+    size = {"x_size": {"type": "char", "string": "Shoe size"}}
+    ask = await asking(MemoryGateway(fields={"res.partner": size}))
+    one = await ask("res.partner", "create", {"name": "Kim", "x_size": "42"})
+    assert await ask("res.partner", "search", [["x_size", "=", "42"]]) == [one]
+    told = await ask("res.partner", "fields_get", ["x_size", "ref"], ["manual"])
+    assert told == {"x_size": {"manual": True}, "ref": {"manual": False}}
+    domain = [["model", "=", "res.partner"], ["name", "=", "x_size"]]
+    asked = ["state", "modules", "field_description"]
+    (record,) = await ask("ir.model.fields", "search_read", domain, asked)
+    assert (record["state"], record["modules"]) == ("manual", False)
+    assert record["field_description"] == "Shoe size"
+
+
+async def test_a_model_of_ones_own_tells_its_state():
+    ask = await asking(MemoryGateway(models=[BOOK, Model.define("x_toy", {})]))
+    domain = [["model", "in", ["x_toy", "x.book"]]]
+    found = await ask("ir.model", "search_read", domain, ["model", "state"])
+    assert {one["model"]: one["state"] for one in found} == {
+        "x_toy": "manual",
+        "x.book": "base",
+    }
+
+
+# Languages and forms
+
+
+async def test_french_is_there_as_soon_as_it_is_active(ask: Ask):
+    french = Context(lang="fr_FR")
+    with pytest.raises(OdooRefused, match="fr_FR"):
+        await ask("crm.stage", "search_read", [], ["name"], context=french)
+    languages = await ask(
+        "res.lang", "search", [["code", "=", "fr_FR"], ["active", "=", False]]
+    )
+    await ask("res.lang", "write", languages, {"active": True})
+    found = await ask("crm.stage", "search_read", [], ["name"], context=french)
+    names = [stage["name"] for stage in found]
+    assert names == ["Nouveau", "Qualifié", "Proposition", "Gagné"]
+
+
+async def test_a_form_has_only_the_buttons_and_rights_of_the_user(demo_gateway):
+    for login, unlocks, deletes in ("admin", True, None), ("demo", False, "False"):
+        ask = await asking(demo_gateway, login)
+        told = await ask("sale.order", "get_views", [[False, "form"]])
+        form = ET.fromstring(told["views"]["form"]["arch"])
+        names = {button.get("name") for button in form.iter("button")}
+        assert ("action_unlock" in names) is unlocks
+        assert form.get("delete") == deletes
+
+
+async def test_a_form_takes_no_numbers_away(ask: Ask):
+    await ask("sale.order", "onchange", [], {}, [], {"name": {}})
+    first = (await ask("res.partner", "search", [], limit=1))[0]
+    one = await ask("sale.order", "create", {"partner_id": first})
+    other = await ask("sale.order", "create", {"partner_id": first})
+    assert other == one + 1
+
+
+async def test_what_is_read_of_properties_can_be_changed_without_harm(ask: Ask):
+    choice = {"name": "a", "type": "selection", "selection": [["x", "X"]]}
+    team = await ask("crm.team", "create", {"name": "T"})
+    field = "lead_properties_definition"
+    await ask("crm.team", "write", [team], {field: [choice]})
+    read = ("crm.team", "read", [team], [field])
+    (await ask(*read))[0][field][0]["selection"].append(["y", "Y"])
+    assert (await ask(*read))[0][field] == [choice]
