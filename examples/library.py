@@ -20,9 +20,8 @@ async def main(address: str, database: str, login: str, secret: str) -> None:
         me = await odoo.whoami()
         print(f"{me.user} on Odoo {me.version}")
 
-        (belgium,) = await odoo.name_search("res.country", "Belgium", operator="=")
         (made,) = await odoo.create(
-            "res.partner", {"name": "Grace Hopper", "country_id": belgium.id}
+            "res.partner", {"name": "Grace Hopper", "country_id": "Belgium"}
         )
         page = await odoo.search_read(
             "res.partner", [["name", "=", "Grace Hopper"]], fields=["country_id"]
@@ -30,7 +29,7 @@ async def main(address: str, database: str, login: str, secret: str) -> None:
         print(f"found {len(page.records)}, in {page.records[0]['country_id']['name']}")
 
         try:
-            await odoo.write("res.partner", [made], {"country_id": "Belgium"})
+            await odoo.write("res.partner", [made], {"country_id": "Belgum"})
         except InvalidRequest as error:
             print(f"{error.code}: {error.message}")
 

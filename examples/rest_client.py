@@ -46,17 +46,17 @@ def main(address: str, key: str) -> None:
 
         created = http.post(
             "/v1/models/res.partner/records",
-            params={"fields": "name,email"},
-            json={"name": "Ada Lovelace", "email": "ada@example.com"},
+            params={"fields": "name,country_id"},
+            json={"name": "Ada Lovelace", "country_id": "Belgium"},
         ).raise_for_status()
-        place = created.headers["Location"]
-        print(f"created {created.json()['name']} at {place}")
+        place, ada = created.headers["Location"], created.json()
+        print(f"created {ada['name']} of {ada['country_id']['name']} at {place}")
 
         changed = http.patch(place, params={"fields": "city"}, json={"city": "London"})
         print(f"moved to {changed.raise_for_status().json()['city']}")
 
-        # A name is no country: Odoo itself would empty the field without a word.
-        refused = http.patch(place, json={"country_id": "Belgium"})
+        # A name must be exact; the error names the closest ones.
+        refused = http.patch(place, json={"country_id": "Belgum"})
         problem = refused.json()
         print(f"{problem['status']} {problem['code']}: {problem['detail']}")
 

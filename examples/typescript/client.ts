@@ -49,7 +49,7 @@ console.log(`found ${found.records.length} of ${found.page.total}`);
 const created = good(
   await odoo.POST("/v1/models/{model}/records", {
     params: { path: { model }, query: { fields: "name" } },
-    body: { name: "Zoë" },
+    body: { name: "Zoë", country_id: "Belgium" },
   }),
 );
 if (!("id" in created)) {
@@ -66,9 +66,10 @@ const changed = good(
 );
 console.log(`moved to ${changed["city"]}`);
 
+// A name must be exact; the error's detail names the closest ones.
 const refused = await odoo.PATCH("/v1/models/{model}/records/{id}", {
   params: { path },
-  body: { country_id: "Belgium" },
+  body: { country_id: "Belgum" },
 });
 console.log(`refused: ${refused.error?.code}`);
 

@@ -6,14 +6,13 @@ from typing import Any, get_args
 
 import pytest
 
-from odooport.records import (
-    OdooRecord,
+from odooport.record_classes import (
     record_fields,
     record_model,
-    records_of,
     value_fields,
     values_model,
 )
+from odooport.records import OdooRecord, records_of
 from odooport.schema import ModelSchema
 from odooport.values import record_out
 from tests.recordings.conftest import ALL, Recording

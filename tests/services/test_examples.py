@@ -56,5 +56,6 @@ def test_the_library_example_works_on_a_server(odoo_address: str) -> None:
     script = ROOT / "examples" / "library.py"
     said = run(str(script), odoo_address, "demo", "demo", "demo")
     assert "found 1, in Belgium" in said
-    assert "invalid_request" in said
+    assert "invalid_request: " in said
+    assert "The closest are 'Belgium'" in said
     assert said.endswith("archived, then deleted\n")

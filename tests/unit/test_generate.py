@@ -26,7 +26,7 @@ from pydantic import BaseModel
 
 from odooport import Credentials, InvalidRequest, ModelSchema, Odoo
 from odooport.generate import json_schema, python_source, typescript_source
-from odooport.records import class_name, record_model, values_model, values_name
+from odooport.record_classes import class_name, record_model, values_model, values_name
 from odooport.schema import Field
 from odooport.values import record_out
 from odooport_adapters import MemoryGateway

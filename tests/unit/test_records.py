@@ -14,14 +14,8 @@ from pydantic import ValidationError
 
 from odooport import records
 from odooport.errors import InvalidRequest
-from odooport.records import (
-    AnyRef,
-    ExternalId,
-    Many,
-    OdooRecord,
-    OdooValues,
+from odooport.record_classes import (
     PythonType,
-    Ref,
     always_set,
     attribute_name,
     class_name,
@@ -35,6 +29,7 @@ from odooport.records import (
     value_fields,
     values_model,
 )
+from odooport.records import AnyRef, ExternalId, Many, OdooRecord, OdooValues, Ref
 from odooport.schema import Field, ModelSchema
 
 STATES = (("draft", "Quotation"), ("to approve", "To approve"))

@@ -20,7 +20,7 @@ from odooport.gate import Gate
 from odooport.model import Call, Caller, Context, Record, Reference
 from odooport.scalars import is_integer, is_mapping, is_sequence
 from odooport.schema import TEXTUAL, ModelSchema
-from odooport.values import Lookup
+from odooport.writing import Lookup
 
 MAX_SIMILAR = 5
 """How many records are offered where none has the name."""

@@ -21,6 +21,9 @@ type Definitions = Sequence[Mapping[str, Any]]
 SEPARATOR = "separator"
 """The type of a property that is a heading and has no value."""
 
+MANY_VALUES = frozenset({"many2many", "tags"})
+"""The types of properties that hold a list."""
+
 
 @dataclass(frozen=True, slots=True)
 class Property:

@@ -63,6 +63,16 @@ def refusal(subject: str, problems: Sequence[Problem]) -> InvalidRequest:
     return InvalidRequest(" ".join(texts), problems)
 
 
+def below(pointer: str, name: object) -> str:
+    """Answer the JSON pointer of a member of what another one points to.
+
+    Args:
+        pointer: Where the object stands.
+        name: The member's name.
+    """
+    return f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"
+
+
 def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
     """Whether the value is a list or a tuple."""
     return isinstance(value, list | tuple)

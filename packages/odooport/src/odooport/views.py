@@ -23,7 +23,8 @@ from odooport.expressions import Expression
 from odooport.model import Command, Record
 from odooport.scalars import is_empty, is_mapping, is_sequence
 from odooport.schema import TEXTUAL, TO_MANY, Field, ModelSchema
-from odooport.values import Lookup, value_out, values_in
+from odooport.values import value_out
+from odooport.writing import Lookup, values_in
 
 MAX_ARCH = 4_000_000
 """The most characters of a form view; the longest of Odoo 18's apps has 106,000."""
