@@ -59,3 +59,16 @@ def test_the_library_example_works_on_a_server(odoo_address: str) -> None:
     assert "invalid_request: " in said
     assert "The closest are 'Belgium'" in said
     assert said.endswith("archived, then deleted\n")
+
+
+def test_the_typed_example_works_with_the_classes_it_asks_for(
+    odoo_address: str, tmp_path: Path
+) -> None:
+    """As a user does it: the classes beside the program, from the Odoo it talks to."""
+    models = tmp_path / "models.py"
+    generate = ["schema", "generate", "res.partner", "--demo", "--out", str(models)]
+    run("-m", "odooport_cli.main", *generate)
+    script = tmp_path / "typed.py"
+    script.write_text((ROOT / "examples" / "typed.py").read_text("utf-8"), "utf-8")
+    said = run(str(script), odoo_address, "demo", "admin", "admin")
+    assert said == "Ada Lovelace in Belgium\narchived, then deleted\n"

@@ -54,6 +54,7 @@ from odooport.ports import (
     OdooGateway,
     RateLimiter,
 )
+from odooport.record_classes import record_model, values_model
 from odooport.records import (
     AnyRef,
     ExternalId,
@@ -63,8 +64,6 @@ from odooport.records import (
     Ref,
     Target,
     Targets,
-    record_model,
-    values_model,
 )
 from odooport.schema import Field, ModelSchema
 from odooport.usecases import Identity, ModelInfo, Odoo

@@ -255,6 +255,8 @@ def write_entry(field: Field) -> dict[str, Any]:
         entry["size"] = field.size
     if field.help is not None:
         entry["help"] = field.help
+    if field.required and field.depends:
+        entry["computed_from"] = list(field.depends)
     entry["example"] = example(field)
     return entry
 
@@ -330,8 +332,10 @@ _EXAMPLES: Mapping[str, Any] = {
 def required_to_create(schema: ModelSchema, defaults: Mapping[str, Any]) -> list[str]:
     """Answer the fields that a new record needs and does not get by itself.
 
-    This is as far as ``fields_get`` and ``default_get`` tell. A model may fill a field
-    while it creates the record, and may ask for more; Odoo has the last word.
+    A required field that is computed is not among them, though what it is computed from
+    may leave it empty. This is as far as ``fields_get`` and ``default_get`` tell. A
+    model may fill a field while it creates the record, and may ask for more; Odoo has
+    the last word.
 
     Args:
         schema: The model's schema.
@@ -390,7 +394,8 @@ def _to_create(
         and (field.stored or field.type in TO_MANY)
         and field.type != "properties_definition"
     ]
-    first = [*required, *(name for name in defaults if name in takes)]
+    computed = [name for name in takes if schema.fields[name].required]
+    first = [*required, *computed, *(name for name in defaults if name in takes)]
     telling = [name for name in schema.telling if name in takes]
     return list(dict.fromkeys([*first, *telling, *sorted(takes)]))
 

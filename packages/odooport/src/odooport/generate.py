@@ -5,7 +5,7 @@ the values of a selection makes no difference, so that the same models always gi
 same bytes; labels are in the language that the schemas were asked in.
 
 Whatever comes from Odoo is data. A name becomes an identifier by the rules of
-``records``, and one that still is none is refused; a label becomes a string or a
+``record_classes``, and one that still is none is refused; a label becomes a string or a
 comment, and what could end it or cannot be printed is escaped.
 """
 
@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from odooport.errors import InvalidRequest
-from odooport.records import (
+from odooport.record_classes import (
     PythonField,
     PythonType,
     always_set,

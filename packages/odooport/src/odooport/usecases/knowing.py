@@ -1,0 +1,397 @@
+"""Use cases that tell of Odoo itself: fields, relations, forms, methods, who asks."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from odooport.catalogue import MethodInfo, merged
+from odooport.discovery import (
+    MAX_DEPTH,
+    Description,
+    Level,
+    RelationGraph,
+    described,
+    relations,
+)
+from odooport.errors import (
+    InvalidRequest,
+    OdooAccessError,
+    OdooFailed,
+    OdooportError,
+    PermissionDenied,
+    SchemaChanged,
+)
+from odooport.expressions import seen
+from odooport.model import Reference, ServerVersion
+from odooport.schema import ModelSchema
+from odooport.usecases.asking import ModelInfo, rechecked
+from odooport.usecases.reading import Reading
+from odooport.usecases.shapes import field_names, ids_in, joined, no_such_record
+from odooport.views import (
+    FormView,
+    OnchangeRequest,
+    OnchangeResult,
+    RecordAction,
+    record_actions,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the caller is, on both sides.
+
+    Attributes:
+        principal: The name of the principal.
+        role: Its role.
+        door: The door that it came through.
+        instance: The Odoo database in use.
+        uid: The id of the Odoo user.
+        login: The login of the Odoo user.
+        user: The name of the Odoo user.
+        company: The user's default company.
+        companies: The companies that the user may work in, the first 80 of them.
+        lang: The user's own language; used only if a call asks for it.
+        tz: The user's own time zone; likewise.
+        version: The server's version.
+        instances: The Odoo databases that the caller may use.
+    """
+
+    principal: str
+    role: str
+    door: str
+    instance: str
+    uid: int
+    login: str
+    user: str
+    company: Reference | None
+    companies: list[Reference]
+    lang: str | None
+    tz: str | None
+    version: str
+    instances: list[str]
+
+
+class Knowing(Reading):
+    """Knowing what Odoo has; see ``Odoo``."""
+
+    async def fields(self, model: str) -> ModelSchema:
+        """Answer the fields of a model, as the caller's Odoo user sees them.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        return await self._schema(model)
+
+    async def describe(
+        self,
+        model: str,
+        *,
+        level: Level = Level.BRIEF,
+        fields: Sequence[str] | None = None,
+        refresh: bool = False,
+    ) -> Description:
+        """Describe a model, as the caller's Odoo user sees it, at some level.
+
+        What is known is kept for five minutes, so this rarely asks Odoo.
+
+        Args:
+            model: The model's technical name.
+            level: How much to tell.
+            fields: Exactly these fields, with everything that is known of them.
+            refresh: Whether to ask Odoo for the fields in any case.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        if refresh:
+            await self._refresh(model)
+        schema = await self._schema(model)
+        names = field_names(schema, fields) if fields is not None else None
+        return await described(
+            schema,
+            self._recall,
+            level=level,
+            names=names,
+            label=await self._label(model),
+            defaults=lambda: self._defaults(schema, fresh=refresh),
+        )
+
+    async def relations(self, model: str, *, depth: int = 1) -> RelationGraph:
+        """Answer how a model hangs together with others.
+
+        Args:
+            model: The model's technical name.
+            depth: How many steps to follow, up to 3.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        if type(depth) is not int or not 1 <= depth <= MAX_DEPTH:
+            raise InvalidRequest(
+                f"The depth must be a whole number from 1 to {MAX_DEPTH}, such as 2; "
+                f"not {depth!r}."
+            )
+        schema = await self._schema(model)
+        return await relations(schema, self._schema, self._recall, depth=depth)
+
+    async def expect(self, model: str, fingerprint: str) -> ModelSchema:
+        """Answer the fields of a model if they are what the caller was written for.
+
+        Args:
+            model: The model's technical name.
+            fingerprint: The fingerprint that its schema had then.
+
+        Raises:
+            SchemaChanged: It has another one now.
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        if schema.fingerprint != fingerprint:
+            # What is kept may be older than what the caller knows.
+            await self._renewed({model: schema})
+            schema = await self._schema(model)
+        if schema.fingerprint != fingerprint:
+            raise SchemaChanged(
+                f"{model!r} does not look as it did with the fingerprint "
+                f"{fingerprint!r}: it is {schema.fingerprint!r} now. Describe the "
+                "model again, see whether your program still fits, and send the new "
+                "one.",
+                model,
+                schema.fingerprint,
+            )
+        return schema
+
+    async def actions(self, model: str, record_id: int) -> list[RecordAction]:
+        """Answer what the buttons of a record's form would do now.
+
+        Args:
+            model: The model's technical name.
+            record_id: Which record.
+
+        Returns:
+            The buttons that the caller's Odoo user has, in the form's order, and
+            whether the form shows them for this record. Where that depends on what is
+            not known here, such as a field that the user cannot read, it says so.
+
+        Raises:
+            RecordMissing: There is no such record.
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        (asked,) = ids_in([record_id], "record_id")
+        form = await self._form(schema)
+        names = [
+            name
+            for name in sorted(form.names - {"id"})
+            if (field := schema.fields.get(name)) is not None
+            and field.type not in {"binary", "image"}
+        ]
+        # Odoo reads the bare id of a record that does not exist; its name shows it.
+        call = self._call(
+            model, "read", [asked], fields=joined(names, ["display_name"]), load=""
+        )
+        rows = await self._records(call)
+        if not rows:
+            raise no_such_record(model, [asked])
+        session = await self._gate.login(self._caller, self._instance)
+        known = {
+            name: seen(schema.field(name), rows[0][name])
+            for name in names
+            if name in rows[0]
+        }
+        return record_actions(form, {"uid": session.uid, **known, "id": asked})
+
+    @rechecked
+    async def onchange(
+        self,
+        model: str,
+        values: Mapping[str, Any],
+        *,
+        changed: Sequence[str] | None = None,
+        record_id: int | None = None,
+    ) -> OnchangeResult:
+        """Answer what a form would fill in after somebody typed; nothing is saved.
+
+        Without values this opens an empty form.
+
+        Args:
+            model: The model's technical name.
+            values: What the form holds. A line's form may give the values of the
+                record that it is in: ``{"order_id": {"partner_id": 15}, …}``.
+            changed: Which of them were typed, in order; all unless given.
+            record_id: The record that the form shows; a new one unless given.
+
+        Raises:
+            InvalidRequest: With a problem for every value that is wrong.
+            RecordMissing: There is no such record.
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        asked = () if record_id is None else ids_in([record_id], "record_id")
+        if asked and (not values or (changed is not None and not changed)):
+            raise InvalidRequest(
+                "The form of a record that exists is not empty: say which values "
+                "change."
+            )
+        form = await self._form(schema)
+        request = await OnchangeRequest.build(
+            form,
+            schema,
+            self._lookups(),
+            values,
+            changed,
+            lines=await self._line_schemas(form, schema),
+            creating=not asked,
+        )
+        call = self._call(
+            model,
+            "onchange",
+            list(asked),
+            dict(request.values),
+            list(request.changed),
+            dict(request.spec),
+        )
+        return request.result(await self._settled(call, asked))
+
+    async def models(
+        self, query: str | None = None, *, refresh: bool = False
+    ) -> list[ModelInfo]:
+        """Answer the models that the caller's Odoo user can read, by name.
+
+        Args:
+            query: Only those with this text in their name or label.
+            refresh: Whether to ask Odoo in any case; the list is kept for five minutes.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        known = await self._known_models(fresh=refresh)
+        if query:
+            part = query.casefold()
+            known = [
+                info
+                for info in known
+                if part in info.model or part in info.label.casefold()
+            ]
+        return known
+
+    async def methods(
+        self, model: str, *, query: str | None = None
+    ) -> list[MethodInfo]:
+        """Answer what is known of a model's public methods, by name.
+
+        An Odoo 19 tells of its methods itself, if the caller's Odoo user is in the
+        group for it and its secret is an API key. Otherwise these are the methods of
+        the standard apps that we know; ``source`` says which it was.
+
+        Args:
+            model: The model's technical name.
+            query: Only those with this text in their name or summary.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        try:
+            told = await self._gate.methods(
+                self._caller, model, instance=self._instance
+            )
+        except OdooFailed:
+            # One docstring that Odoo 19 cannot read takes the whole document down.
+            told = None
+        part = (query or "").casefold()
+        return sorted(
+            (
+                method
+                for method in merged(schema, told).values()
+                if part in method.name.casefold() or part in method.summary.casefold()
+            ),
+            key=lambda method: method.name,
+        )
+
+    async def version(self) -> ServerVersion:
+        """Answer what the Odoo server says of itself.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        await self._check_context()
+        return await self._gate.version(self._caller, self._instance)
+
+    async def whoami(self) -> Identity:
+        """Answer who the caller is, here and in Odoo.
+
+        Raises:
+            OdooportError: See the error tree.
+        """
+        session = await self._gate.login(self._caller, self._instance)
+        await self._check_context()
+        # Companies that the context leaves out would be hidden from these two.
+        anywhere = type(self)(
+            self._gate,
+            self._caller,
+            instance=self._instance,
+            context=replace(self._context, companies=()),
+        )
+        names = ["name", "login", "company_id", "company_ids", "lang", "tz"]
+        (user,) = await anywhere.read("res.users", [session.uid], fields=names)
+        found = await anywhere.search_read(
+            "res.company", [["id", "in", user["company_ids"]]], fields=["display_name"]
+        )
+        version = await self.version()
+        company = user["company_id"]
+        principal = self._caller.principal
+        return Identity(
+            principal=principal.name,
+            role=principal.role,
+            door=self._caller.door,
+            instance=self._instance,
+            uid=session.uid,
+            login=user["login"],
+            user=user["name"],
+            company=Reference(**company) if company else None,
+            companies=[
+                Reference(row["id"], row["display_name"]) for row in found.records
+            ],
+            lang=user["lang"],
+            tz=user["tz"],
+            version=version.text,
+            instances=sorted(principal.credentials),
+        )
+
+    async def _refresh(self, model: str) -> None:
+        """Ask Odoo for a model's fields in any case."""
+        await self._gate.schema(
+            self._caller,
+            model,
+            instance=self._instance,
+            lang=self._context.lang,
+            max_age=0.0,
+        )
+
+    async def _label(self, model: str) -> str | None:
+        """Answer what people call a model, if the user may read it."""
+        try:
+            known = await self._known_models()
+        except OdooportError:
+            # A server without the module web has no list; the label is a courtesy.
+            return None
+        return next((info.label for info in known if info.model == model), None)
+
+    async def _form(self, schema: ModelSchema) -> FormView:
+        answer = await self._recall(schema.model, "get_views", [[False, "form"]])
+        return FormView.from_wire(schema, answer)
+
+    async def _line_schemas(
+        self, form: FormView, schema: ModelSchema
+    ) -> dict[str, ModelSchema]:
+        """Answer the models of the lines that a form shows inside, by field."""
+        lines: dict[str, ModelSchema] = {}
+        for name, shown in form.fields.items():
+            field = schema.fields.get(name)
+            if shown and field is not None and field.relation is not None:
+                with suppress(PermissionDenied, OdooAccessError, InvalidRequest):
+                    # Of lines that the user may not know, there are only ids.
+                    lines[name] = await self._schema(field.relation)
+        return lines
