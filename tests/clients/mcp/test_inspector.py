@@ -136,10 +136,14 @@ def test_the_inspector_lists_the_tools_and_finds_their_schemas_portable(
         "whoami",
         "find_models",
         "describe_model",
+        "model_relations",
+        "find_methods",
         "search_records",
         "read_records",
         "count_records",
         "aggregate_records",
+        "record_actions",
+        "preview_values",
     ]
 
 
@@ -161,7 +165,9 @@ def test_the_inspector_is_told_why_a_tool_failed(ask: Inspect):
     )
     assert answer.code == TOOL_FAILED
     (block,) = answer.result["content"]
-    assert block["text"] == "invalid_request: Odoo has no model 'nope'."
+    assert block["text"] == (
+        "invalid_request: Odoo has no model 'nope'. Search the models to find its name."
+    )
 
 
 def test_the_inspector_is_not_let_in_without_a_key(inspect: Inspect, service: Service):

@@ -5,7 +5,9 @@ from typing import Any
 
 import schemathesis
 
-_OF_ITS_FORM = re.compile(r"(\?\w+|\{\w+\}|(/[^/ ]*)+|The body is no JSON.*): ")
+_OF_ITS_FORM = re.compile(
+    r"The argument '|What you send |There is no (parameter|member) |The body is no JSON"
+)
 """How a detail begins that speaks of the request's form, not of what is in Odoo."""
 
 _FIELDS = ("comment", "active", "color", "country_id", "category_id", "partner_id")
@@ -32,6 +34,15 @@ def a_bad_gateway_is_odoos_own_crash(
     """Where a 502 is foreseen, it is Odoo that crashed, and rolled the call back."""
     if response.status_code == 502 and response.json()["code"] != "odoo_failed":
         raise AssertionError(response.text)
+
+
+@schemathesis.hook
+def map_headers(ctx: schemathesis.HookContext, headers: Any) -> Any:
+    """Leave most pins out: no invented fingerprint fits, and 412 ends the request."""
+    for name in [it for it in headers or () if it.lower() == "schema-fingerprint"]:
+        if re.fullmatch("[0-9a-e]{16}", str(headers[name])):
+            del headers[name]
+    return headers
 
 
 @schemathesis.hook.apply_to(

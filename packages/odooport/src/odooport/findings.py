@@ -27,6 +27,8 @@ _WORDS: Mapping[str, str] = {
     "model_type": _OBJECT,
     "model_attributes_type": _OBJECT,
     "too_short": "must not be empty",
+    "fingerprint": "must be a fingerprint of 16 hexadecimal digits, such as "
+    "'0123456789abcdef', as a description gives it",
     "missing": "must be given",
 }
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -9,6 +10,8 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response, Security
 from fastapi.security import HTTPBearer
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from odooport import (
     DEFAULT_INSTANCE,
@@ -65,6 +68,7 @@ from odooport_rest.problems import ProblemDetails
 
 _logger = logging.getLogger(__name__)
 
+_HEX = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _KEPT = (FINGERPRINT, "ETag", "Cache-Control")
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -160,9 +164,10 @@ def v1(gate: Gate) -> APIRouter:
         same in every language; send it back as `If-None-Match` to get a 304 as long as
         nothing changed.
         """
+        names = query.field_names()
         caller, headers = await about(model, pin, who, query)
         told = await caller.describe(
-            model, level=query.level, fields=query.field_names(), refresh=query.refresh
+            model, level=query.level, fields=names, refresh=query.refresh
         )
         answer = ExactJson(_described(told), headers=headers)
         digest = hashlib.sha256(answer.body).hexdigest()[:16]
@@ -250,8 +255,9 @@ def v1(gate: Gate) -> APIRouter:
         pin: _Pin = None,
     ) -> Response:
         """Answer Odoo's default values for a new record."""
+        names = query.field_names()
         caller, headers = await about(model, pin, who, query)
-        values = await caller.default_get(model, query.field_names())
+        values = await caller.default_get(model, names)
         return ExactJson({"values": values}, headers=headers)
 
     async def page(
@@ -328,13 +334,9 @@ def v1(gate: Gate) -> APIRouter:
         pin: _Pin = None,
     ) -> Response:
         """Answer one record."""
+        names, languages = query.field_names(), query.language_codes()
         caller, headers = await about(model, pin, who, query)
-        found = await caller.read(
-            model,
-            [record_id],
-            fields=query.field_names(),
-            languages=query.language_codes(),
-        )
+        found = await caller.read(model, [record_id], fields=names, languages=languages)
         return ExactJson(found[0], headers=headers)
 
     @api.get(
@@ -395,8 +397,8 @@ def v1(gate: Gate) -> APIRouter:
         `id` if the key may not read it. For many, which are all created or none, it is
         their `ids`.
         """
-        caller, headers = await about(model, pin, who, query)
         names = query.field_names()
+        caller, headers = await about(model, pin, who, query)
         if isinstance(body, list):
             if names is not None:
                 raise InvalidRequest(
@@ -429,8 +431,8 @@ def v1(gate: Gate) -> APIRouter:
 
         Only its `id` is answered if the key may not read it afterwards.
         """
-        caller, headers = await about(model, pin, who, query)
         names = query.field_names()
+        caller, headers = await about(model, pin, who, query)
         await checked(model, caller, names)
         await caller.write(model, [record_id], body)
         record = await read_back(model, record_id, caller, names)
@@ -471,8 +473,8 @@ def v1(gate: Gate) -> APIRouter:
         pin: _Pin = None,
     ) -> Response:
         """Copy a record; the body says what shall differ, `{}` for nothing."""
-        caller, headers = await about(model, pin, who, query)
         names = query.field_names()
+        caller, headers = await about(model, pin, who, query)
         await checked(model, caller, names)
         made = await caller.copy(model, record_id, values=body)
         record = await read_back(model, made, caller, names)
@@ -578,8 +580,17 @@ def _caller(request: Request) -> Caller:
 
 
 type _Who = Annotated[Caller, Depends(_caller)]
+
+
+def _fingerprint(raw: object) -> object:
+    if isinstance(raw, str) and not _HEX.fullmatch(raw):
+        raise PydanticCustomError("fingerprint", "16 hexadecimal digits")
+    return raw
+
+
 type _Pin = Annotated[
     str | None,
+    BeforeValidator(_fingerprint),
     Header(
         alias=FINGERPRINT,
         description="The fingerprint that the model had when your program was written: "

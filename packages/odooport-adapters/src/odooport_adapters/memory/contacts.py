@@ -300,7 +300,7 @@ def _no_password(_env: Environment, _id: int, _row: Row) -> str:
 
 
 def _group_name(env: Environment, _id: int, row: Row) -> str:
-    return env.registry.groups.get(row["key"], row.get("name") or "")
+    return env.registry.groups.get(row.get("key", ""), row.get("name") or "")
 
 
 # Places, tags, models, attachments
