@@ -487,7 +487,7 @@ async def test_the_demos_mcp_configuration_connects_an_agent(start):
         tools = await client.list_tools()
         answer = await client.call_tool("whoami")
 
-    assert len(tools.tools) == 15
+    assert len(tools.tools) == 16
     assert answer.structured_content is not None
     assert answer.structured_content["role"] == "full"
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,11 +21,13 @@ from odooport import (
     PermissionDenied,
     RecordMissing,
 )
+from odooport.catalogue import OWN_OPERATIONS
 from odooport.gate import Unaudited, Unlimited
 from odooport_adapters import MemoryGateway
 from odooport_mcp.client import OdooportClient
 from odooport_mcp.failures import ERROR_KEY
 from odooport_mcp.server import build_server
+from odooport_rest.app import build_app
 from odooport_security import LocalPolicy, operations_of, principal_of
 
 READING = [
@@ -40,7 +43,13 @@ READING = [
     "record_actions",
     "preview_values",
 ]
-WRITING = ["create_records", "update_records", "delete_records", "call_method"]
+WRITING = [
+    "create_records",
+    "copy_record",
+    "update_records",
+    "delete_records",
+    "call_method",
+]
 
 type Connect = Callable[..., Any]
 
@@ -134,6 +143,38 @@ async def test_only_what_can_be_undone_or_adds_is_not_destructive(connect: Conne
     assert destructive == {"update_records", "delete_records", "call_method"}
 
 
+async def test_only_what_may_be_sent_twice_is_idempotent(connect: Connect):
+    async with connect() as client:
+        tools = (await client.list_tools()).tools
+    idempotent = {
+        tool.name
+        for tool in tools
+        if tool.annotations and tool.annotations.idempotent_hint
+    }
+    assert idempotent == {*READING, "delete_records"}
+
+
+async def test_a_method_with_its_own_operation_is_told_by_a_tool_that_there_is(
+    connect: Connect,
+):
+    async with connect() as client:
+        tools = {tool.name for tool in (await client.list_tools()).tools}
+    for method, told in OWN_OPERATIONS.items():
+        assert set(re.findall(r"\w+_\w+(?= (?:over|with))", told)) <= tools, method
+
+
+async def test_a_method_with_its_own_operation_is_told_by_a_route_that_there_is(
+    gateway: MemoryGateway,
+):
+    gate = Gate(gateway, LocalPolicy(), Unlimited(), Unaudited())
+    paths = build_app(gate, ready=gateway.version).openapi()["paths"]
+    for method, told in OWN_OPERATIONS.items():
+        routes = re.findall(r"(GET|POST|PATCH|DELETE) (/[\w/{}]+)", told)
+        assert routes, method
+        for verb, path in routes:
+            assert verb.lower() in paths[path], (method, verb, path)
+
+
 def nodes_of(schema: Any) -> Iterator[dict[str, Any]]:
     """Answer a schema and all schemas in it."""
     yield schema
@@ -172,7 +213,7 @@ async def test_a_reader_is_shown_only_what_a_reader_may_use(connect: Connect):
         assert [tool.name for tool in (await client.list_tools()).tools] == READING
     async with connect("editor") as client:
         names = [tool.name for tool in (await client.list_tools()).tools]
-    assert names == [*READING, "create_records", "update_records"]
+    assert names == [*READING, "create_records", "copy_record", "update_records"]
 
 
 # What the tools do
@@ -239,6 +280,27 @@ async def test_a_description_to_create_says_what_must_be_given(connect: Connect)
     assert all("example" in field for field in told["fields"])
 
 
+async def test_a_list_without_models_says_what_to_try(connect: Connect):
+    async with connect() as client:
+        result = await client.call_tool("find_models", {"query": "qwrtzp"})
+    assert result.structured_content["models"] == []
+    assert text_of(result).startswith("0 models: try one other word")
+
+
+async def test_relations_to_one_model_are_the_ways_that_end_there(connect: Connect):
+    async with connect() as client:
+        told = await call(
+            client,
+            "model_relations",
+            model="sale.order",
+            depth=2,
+            to="product.product",
+        )
+    assert told["relations"]
+    assert "product.product" in {it["to"] for it in told["relations"]}
+    assert "res.country" not in {it["to"] for it in told["relations"]}
+
+
 async def test_relations_lead_from_model_to_model(connect: Connect):
     async with connect() as client:
         result = await client.call_tool("model_relations", {"model": "sale.order"})
@@ -256,6 +318,54 @@ async def test_methods_are_found_by_what_they_do(connect: Connect):
     assert found["total"] > len(found["methods"]) == 1
     assert found["has_more"] is True
     assert "the first 1" in text_of(result)
+
+
+@pytest.mark.parametrize(
+    "query", ["confirm", "the orders confirm", "validate order", "POST"]
+)
+async def test_every_word_counts_to_find_a_method_whatever_it_is_called(
+    connect: Connect, query: str
+):
+    async with connect() as client:
+        result = await client.call_tool(
+            "find_methods", {"model": "sale.order", "query": query}
+        )
+    assert "\naction_confirm() on ids: Confirm" in text_of(result)
+
+
+async def test_a_list_of_methods_holds_none_that_call_method_refuses(connect: Connect):
+    async with connect() as client:
+        result = await client.call_tool(
+            "find_methods", {"model": "res.partner", "limit": 500}
+        )
+    names = {it["name"] for it in result.structured_content["methods"]}
+    assert {"address_get", "has_access", "action_archive"} <= names
+    assert not names & OWN_OPERATIONS.keys()
+    assert "\ncheck_access_rights(operation, raise_exception=…): " in text_of(result)
+
+
+async def test_a_list_without_methods_says_that_it_need_not_be_complete(
+    connect: Connect,
+):
+    async with connect() as client:
+        result = await client.call_tool(
+            "find_methods", {"model": "sale.order", "query": "confirm qwrtzp"}
+        )
+    assert result.structured_content["methods"] == []
+    assert "need not be complete" in text_of(result)
+
+
+async def test_an_action_says_only_what_an_agent_can_use(connect: Connect):
+    async with connect() as client:
+        order = (await call(client, "search_records", model="sale.order", limit=1))[
+            "records"
+        ][0]["id"]
+        told = await call(client, "record_actions", model="sale.order", id=order)
+    kept = {"name", "kind", "label", "available", "callable"}
+    assert told["actions"]
+    for action in told["actions"]:
+        assert kept <= action.keys() <= kept | {"reason", "confirm"}
+        assert None not in (action.get("reason", ""), action.get("confirm", ""))
 
 
 async def test_what_can_be_done_with_a_record_changes_with_its_state(connect: Connect):
@@ -473,6 +583,34 @@ async def test_a_record_lives_from_creation_to_deletion(connect: Connect):
         await fail(client, "read_records", model="res.partner", ids=ids)
 
 
+async def test_a_copy_differs_in_what_was_asked_for(connect: Connect):
+    async with connect() as client:
+        (one,) = (
+            await call(
+                client,
+                "create_records",
+                model="res.partner",
+                records=[{"name": "Ada", "country_id": "Belgium"}],
+            )
+        )["ids"]
+        result = await client.call_tool(
+            "copy_record",
+            {"model": "res.partner", "id": one, "values": {"name": "Bo"}},
+        )
+        two = result.structured_content["id"]
+        assert two != one
+        assert text_of(result) == f"The copy is record {two}"
+        told = await call(
+            client,
+            "read_records",
+            model="res.partner",
+            ids=[one, two],
+            fields=["name", "country_id"],
+        )
+    assert [record["name"] for record in told["records"]] == ["Ada", "Bo"]
+    assert told["records"][1]["country_id"]["name"] == "Belgium"
+
+
 async def test_a_button_is_pressed(connect: Connect):
     async with connect() as client:
         draft = await call(
@@ -515,6 +653,47 @@ async def test_a_method_gets_its_arguments_and_may_answer_anything(
     assert told["result"]["7"] == [[1], {"a": [1]}]
     assert told["result"]["more"]["b"] is None
     assert told["result"]["blob"] == "_w=="
+
+
+OPTIONAL = [
+    ("whoami", {}),
+    ("find_models", {}),
+    ("describe_model", {"model": "res.partner"}),
+    ("model_relations", {"model": "res.partner"}),
+    ("find_methods", {"model": "res.partner"}),
+    ("search_records", {"model": "res.partner"}),
+    ("read_records", {"model": "res.partner", "ids": [1]}),
+    ("count_records", {"model": "res.partner"}),
+    ("aggregate_records", {"model": "res.partner"}),
+    ("record_actions", {"model": "res.partner", "id": 1}),
+    ("preview_values", {"model": "crm.lead", "values": {}}),
+    ("create_records", {"model": "res.partner", "records": [{"name": "Ada"}]}),
+    ("copy_record", {"model": "res.partner", "id": 1}),
+    ("update_records", {"model": "res.partner", "ids": [1], "values": {"name": "A"}}),
+    ("delete_records", {"model": "crm.lead", "ids": [1]}),
+    ("call_method", {"model": "res.users", "method": "context_get"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("tool", "given"), OPTIONAL, ids=[tool for tool, _ in OPTIONAL]
+)
+async def test_null_says_the_same_as_leaving_an_argument_out(
+    connect: Connect, tool: str, given: dict[str, Any]
+):
+    assert {name for name, _ in OPTIONAL} == {*READING, *WRITING}
+    async with connect() as client:
+        tools = (await client.list_tools()).tools
+        (schema,) = [it.input_schema for it in tools if it.name == tool]
+        await call(client, tool, **{**dict.fromkeys(schema["properties"]), **given})
+        text = await fail(client, tool, **given, filter=None)
+    assert text.startswith(f"invalid_request: {tool!r} does not take 'filter'")
+
+
+async def test_null_is_no_value_for_what_must_be_given(connect: Connect):
+    async with connect() as client:
+        text = await fail(client, "count_records", model=None)
+    assert text.startswith("invalid_request: The argument 'model' must be")
 
 
 async def test_lists_as_text_and_numbers_with_a_point_are_understood(connect: Connect):
@@ -709,7 +888,17 @@ BAD = {
     "a method with a tool of its own": (
         "call_method",
         {"model": "res.partner", "method": "unlink", "ids": [1]},
-        "invalid_request: Do not call 'unlink' by name",
+        "invalid_request: 'unlink' has its own operation: delete_records over MCP",
+    ),
+    "a method of records without any": (
+        "call_method",
+        {"model": "sale.order", "method": "action_confirm"},
+        "invalid_request: 'action_confirm' is called on records: give their ids, such",
+    ),
+    "a record to copy that is none": (
+        "copy_record",
+        {"model": "res.partner", "id": 99999},
+        "record_missing: 'res.partner' has no record with id 99999",
     ),
     "an instance without a login": (
         "count_records",
@@ -768,6 +957,32 @@ async def test_every_wrong_value_is_pointed_at(connect: Connect):
     assert {problem["pointer"] for problem in problems} == {"/1/name", "/1/country_id"}
 
 
+async def test_problems_that_the_message_holds_are_said_once(connect: Connect):
+    values = {"nmae": "A", "contry_id": 1}
+    async with connect() as client:
+        result = await client.call_tool(
+            "update_records", {"model": "res.partner", "ids": [1], "values": values}
+        )
+    text = text_of(result)
+    assert result.meta is not None
+    problems = result.meta[ERROR_KEY]["problems"]
+    assert len(problems) == 2
+    assert [text.count(it["message"]) for it in problems] == [1, 1]
+
+
+async def test_of_many_problems_the_text_names_the_first_ten(connect: Connect):
+    async with connect() as client:
+        result = await client.call_tool(
+            "delete_records", {"model": "res.partner", "ids": ["x"] * 13}
+        )
+    assert result.meta is not None
+    assert len(result.meta[ERROR_KEY]["problems"]) == 13
+    head, *rows = text_of(result).splitlines()
+    assert head == "invalid_request: 13 arguments of 'delete_records' are wrong."
+    assert [row.split(":")[0] for row in rows[:10]] == [f"/ids/{n}" for n in range(10)]
+    assert rows[10:] == ["and 3 more"]
+
+
 async def test_the_role_refuses_what_was_not_even_listed(
     connect: Connect, gateway: MemoryGateway
 ):
@@ -782,6 +997,7 @@ async def test_the_role_refuses_what_was_not_even_listed(
             domain=[["name", "=", "Nobody"]],
         )
     assert text.startswith("permission_denied: The role 'reader' may not create")
+    assert text.endswith("a service whose ODOOPORT_ROLE is 'editor' may.")
     assert found["count"] == 0
 
 
@@ -830,12 +1046,12 @@ async def test_the_typed_client_answers_what_the_tools_answer(connect: Connect):
         assert (await odoo.describe_model("res.partner")).total > 10
         told = await odoo.describe_model("sale.order", level=Level.CREATE)
         assert "partner_id" in (told.required or [])
-        graph = await odoo.model_relations("sale.order", depth=2)
+        graph = await odoo.model_relations("sale.order", depth=2, to="res.country")
         assert graph.relations[0].model == "sale.order"
         assert (await odoo.find_methods("sale.order", "confirm")).total > 0
         order, *_ = (await odoo.search_records("sale.order", limit=1)).records
         actions = await odoo.record_actions("sale.order", order["id"])
-        assert "action_cancel" in {it.name for it in actions}
+        assert "action_cancel" in {it["name"] for it in actions}
         typed = await odoo.preview_values("crm.lead", {})
         assert typed.warnings == ()
         country = await odoo.read_records(
@@ -847,6 +1063,10 @@ async def test_the_typed_client_answers_what_the_tools_answer(connect: Connect):
         (groups,) = (await odoo.aggregate_records("res.partner")).groups
         assert groups == {"__count": page.total}
         ids = await odoo.create_records("res.partner", [{"name": "Ada"}])
+        copy = await odoo.copy_record("res.partner", ids[0], values={"name": "Bo"})
+        (bo,) = await odoo.read_records("res.partner", [copy], fields=["name"])
+        assert bo == {"id": copy, "name": "Bo"}
+        await odoo.delete_records("res.partner", [copy])
         await odoo.update_records("res.partner", ids, {"active": False})
         assert await odoo.count_records("res.partner", [["id", "in", ids]]) == 0
         everyone = odoo.acting_as(archived=True)

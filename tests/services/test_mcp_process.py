@@ -118,7 +118,7 @@ async def whoami(client: Client) -> dict[str, Any]:
 async def test_http_serves_both_eras(service: Service, mode: str, era: str):
     async with client_of(service.url, service.full, mode) as client:
         assert str(client.protocol_version).startswith(era)
-        assert len((await client.list_tools()).tools) == 15
+        assert len((await client.list_tools()).tools) == 16
         me = await whoami(client)
         assert (me["principal"], me["door"]) == ("doing", "mcp-http")
         made = await client.call_tool(
@@ -314,7 +314,7 @@ def stdio(state: Path, **more: str) -> StdioServerParameters:
 async def test_stdio_serves_both_eras(tmp_path: Path, mode: str, era: str):
     async with Client(stdio(tmp_path, ODOOPORT_ROLE="full"), mode=mode) as client:
         assert str(client.protocol_version).startswith(era)
-        assert len((await client.list_tools()).tools) == 15
+        assert len((await client.list_tools()).tools) == 16
         me = await whoami(client)
         assert (me["role"], me["door"]) == ("full", "mcp-stdio")
         made = await client.call_tool(

@@ -7,6 +7,7 @@ import pytest
 from odooport import (
     Call,
     Caller,
+    Decision,
     Field,
     Gate,
     InvalidRequest,
@@ -14,13 +15,21 @@ from odooport import (
     Odoo,
     OdooDecides,
     OdooFailed,
+    Operation,
     Principal,
     SchemaChanged,
     Session,
     Unaudited,
     Unlimited,
 )
-from odooport.discovery import Level, required_to_create
+from odooport.discovery import (
+    Level,
+    computed_to_create,
+    named_alike,
+    parents_of,
+    required_to_create,
+)
+from odooport.signatures import operation_of
 from odooport_adapters import MemoryGateway
 from tests.usecases.conftest import ADMIN, CountingGateway
 
@@ -159,24 +168,102 @@ async def test_defaults_that_odoo_cannot_tell_are_a_note(
     memory.on("crm.lead", "default_get", crash)
     told = await odoo.describe("crm.lead", level=Level.CREATE)
     assert told.defaults is None
-    assert "defaults of 'crm.lead'" in told.notes[0]
+    assert "the defaults of 'crm.lead'" in told.notes[0]
 
 
-async def test_what_a_computed_or_delegated_field_holds_need_not_be_given() -> None:
-    def required(name: str, **more: Any) -> Field:
-        return Field(name, more.pop("type", "char"), required=True, **more)
+def required(name: str, **more: Any) -> Field:
+    return Field(name, more.pop("type", "char"), required=True, **more)
 
-    fields = [
-        required("code"),
-        required("total", depends=("code",)),
-        required("email", related="partner_id.email"),
-        required("sequence", type="integer"),
-        required("given"),
-        required("template_id", type="many2one", relation="product.template"),
-        *(Field(f"f{i}", "char", related=f"template_id.f{i}") for i in range(5)),
-    ]
-    schema = ModelSchema("x.y", {field.name: field for field in fields})
-    assert required_to_create(schema, {"given": "x"}) == ["code"]
+
+PRODUCT = ModelSchema(
+    "x.product",
+    {
+        field.name: field
+        for field in [
+            required("code"),
+            required("total", depends=("code", "given")),
+            required("email", related="partner_id.email"),
+            required("sequence", type="integer"),
+            required("line_ids", type="one2many", relation="x.line"),
+            required("given"),
+            required("template_id", type="many2one", relation="x.template"),
+            required("name", related="template_id.name"),
+            required("order_id", type="many2one", relation="x.order"),
+            Field("state", "char", related="order_id.state"),
+        ]
+    },
+)
+TEMPLATE = ModelSchema("x.template", {"name": Field("name", "char")})
+ORDER = ModelSchema(
+    "x.order",
+    {name: Field(name, "char") for name in ("state", "name", "code", "paid")},
+)
+
+
+async def related_schema(model: str) -> ModelSchema:
+    return {"x.template": TEMPLATE, "x.order": ORDER}[model]
+
+
+async def test_a_record_that_odoo_creates_along_need_not_be_given() -> None:
+    assert await parents_of(PRODUCT, related_schema) == {"template_id"}
+
+
+async def test_what_is_computed_or_defaulted_need_not_be_given() -> None:
+    parents = await parents_of(PRODUCT, related_schema)
+    defaults = {"given": "x"}
+    needed = required_to_create(PRODUCT, defaults, parents)
+    assert needed == ["code", "name", "order_id"]
+    computed = computed_to_create(PRODUCT, defaults, parents)
+    assert computed == {"total": ["code", "given"]}
+
+
+async def test_the_description_to_create_tells_computed_fields_apart(
+    odoo: Odoo,
+) -> None:
+    told = await odoo.describe("crm.lead", level=Level.CREATE)
+    assert told.computed is not None
+    assert "partner_id" in told.computed["name"]
+    assert "name" not in (told.required or [])
+
+
+async def test_defaults_are_asked_for_on_no_records_where_a_model_wants_that(
+    memory: MemoryGateway, odoo: Odoo
+) -> None:
+    def on_records(*args: Any) -> dict[str, Any]:
+        if len(args) < 2:
+            raise OdooFailed("missing 1 required positional argument")
+        return {"name": "Lead"}
+
+    memory.on("crm.lead", "default_get", on_records)
+    told = await odoo.describe("crm.lead", level=Level.CREATE)
+    assert told.defaults == {"name": "Lead"}
+    assert told.notes == []
+    assert await odoo.default_get("crm.lead", ["name"]) == {"name": "Lead"}
+
+
+@pytest.mark.parametrize(
+    ("words", "likeliest"),
+    [
+        ("invoice", "account.move"),
+        ("customers", "res.partner"),
+        ("sale order", "sale.order"),
+        ("Quotation", "sale.order"),
+        ("res.partner", "res.partner"),
+        ("contact", "res.partner"),
+    ],
+)
+def test_models_are_found_by_what_people_call_them(words: str, likeliest: str) -> None:
+    models = {
+        "account.invoice.report": "Invoices Statistics",
+        "account.move": "Journal Entry",
+        "quotation.document": "Quotation's Headers",
+        "res.partner": "Contact",
+        "res.partner.bank": "Bank Accounts",
+        "sale.order": "Sales Order",
+        "sale.order.line": "Sales Order Line",
+    }
+    assert named_alike(words, models)[0] == likeliest
+    assert named_alike("submarine", models) == []
 
 
 async def test_a_warm_description_asks_nobody(
@@ -232,6 +319,42 @@ async def test_wrong_requests_in_a_row_do_not_ask_for_the_fields_each_time(
         with pytest.raises(InvalidRequest):
             await watched.read("res.partner", [1], fields=["nope"])
     assert customised.asked == ["fields_get"]
+
+
+async def test_relations_can_be_asked_for_on_the_way_to_a_model(odoo: Odoo) -> None:
+    graph = await odoo.relations("sale.order", depth=2, to="res.country")
+    ways = {(it.model, it.field) for it in graph.relations}
+    assert {("sale.order", "partner_id"), ("res.partner", "country_id")} <= ways
+    assert ("sale.order", "order_line") not in ways
+    with pytest.raises(InvalidRequest, match=r"no model 'res\.contry'"):
+        await odoo.relations("sale.order", to="res.contry")
+
+
+async def test_a_method_that_the_role_may_not_call_is_not_callable(
+    memory: MemoryGateway,
+) -> None:
+    class Reads(OdooDecides):
+        async def authorize(self, principal: Principal, call: Call) -> Decision:
+            reads = operation_of(call) is Operation.READ
+            return Decision(reads, "You may read only.", "reads", call)
+
+    gate = Gate(memory, Reads(), Unlimited(), Unaudited())
+    principal = Principal("k1", "k1", "reader", {"default": ADMIN})
+    odoo = Odoo(gate, Caller(principal, door="rest", request_id="r1"))
+    (order,) = await odoo.search("sale.order", limit=1)
+    actions = {it.name: it for it in await odoo.actions("sale.order", order)}
+    assert actions["action_cancel"].callable is False
+    assert actions["action_cancel"].reason == "You may read only."
+
+
+async def test_a_read_is_done_again_if_odoo_failed_on_a_field_that_is_gone(
+    watched: Odoo, customised: Customised, memory: MemoryGateway, clock: Hand
+) -> None:
+    customised.added["x_colour"] = {"type": "char", "store": True}
+    await watched.fields("res.partner")
+    customised.added.clear()
+    (found,) = await watched.read("res.partner", [1])
+    assert found["id"] == 1
 
 
 async def test_relations_lead_out_of_a_model_and_on(odoo: Odoo) -> None:

@@ -216,15 +216,28 @@ async def test_changes_to_lines_come_in_words(odoo: Odoo, recorder: Recorder) ->
     sent = recorder.asked[1]["order_line"]
     assert [command[1] for command in sent] == ["virtual_0", 8, "virtual_1"]
     assert filled.values["order_line"] == {
-        "create": [{"product_id": {"id": 3, "name": "Desk"}, "price_unit": 10.0}],
-        "update": [
-            {"id": 5, "price_unit": 2.0},
-            {"new": 1, "product_id": None},
+        "create": [
+            {"name": "Note", "product_id": None},
+            {"product_id": {"id": 3, "name": "Desk"}, "price_unit": 10.0},
         ],
-        "delete": [{"new": 0}, 6],
+        "update": [{"id": 5, "price_unit": 2.0}],
+        "delete": [6],
         "remove": [7],
         "add": [8],
     }
+
+
+async def test_what_a_form_fills_in_can_be_sent_to_a_create(odoo: Odoo) -> None:
+    partner, *_ = await odoo.search("res.partner", limit=1)
+    product, *_ = await odoo.search("product.product", limit=1)
+    typed = {
+        "partner_id": partner,
+        "order_line": {"create": [{"product_id": product}, {"product_id": product}]},
+    }
+    filled = await odoo.onchange("sale.order", typed)
+    (made,) = await odoo.create("sale.order", typed | filled.values)
+    (order,) = await odoo.read("sale.order", [made], fields=["order_line"])
+    assert len(order["order_line"]) == 2
 
 
 async def test_lines_may_be_emptied_and_set(odoo: Odoo, recorder: Recorder) -> None:

@@ -1,5 +1,6 @@
 """Which methods a model has: what the server tells, or what the catalogue knows."""
 
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -13,7 +14,7 @@ from odooport import (
     PermissionDenied,
     Session,
 )
-from odooport.catalogue import MethodInfo
+from odooport.catalogue import OWN_OPERATIONS, MethodInfo, matching
 from odooport.gate import Gate, OdooDecides, Unaudited, Unlimited
 from odooport.model import Caller, Decision, Principal
 from odooport.ports import AuditEvent
@@ -46,7 +47,7 @@ def named(methods: Sequence[MethodInfo]) -> list[str]:
 
 async def test_an_odoo_that_tells_nothing_is_known_from_the_catalogue(odoo: Odoo):
     methods = await odoo.methods("sale.order")
-    assert {"action_confirm", "message_post", "search_read"} <= set(named(methods))
+    assert {"action_confirm", "message_post", "has_access"} <= set(named(methods))
     assert {method.source for method in methods} == {"catalogue"}
 
 
@@ -73,6 +74,82 @@ async def test_what_the_server_tells_is_the_answer(odoo: Odoo, gateway: TellingG
     assert await odoo.methods("res.partner") == gateway.told
 
 
+async def test_methods_with_an_operation_of_their_own_are_left_out(
+    odoo: Odoo, gateway: TellingGateway
+):
+    assert not OWN_OPERATIONS.keys() & set(named(await odoo.methods("res.partner")))
+    gateway.told = [
+        MethodInfo("res.partner", name, source="server") for name in ("copy", "x_own")
+    ]
+    assert named(await odoo.methods("res.partner")) == ["x_own"]
+
+
+@pytest.mark.parametrize("method", OWN_OPERATIONS)
+async def test_a_method_with_an_operation_of_its_own_names_it_at_every_door(
+    odoo: Odoo, gateway: TellingGateway, method: str
+):
+    with pytest.raises(InvalidRequest) as refused:
+        await odoo.call("res.partner", method, [1])
+    text = refused.value.message
+    assert text.startswith(f"{method!r} has its own operation: ")
+    *_, use_case = re.findall(r"Odoo\.(\w+) in Python", text)
+    assert callable(getattr(Odoo, use_case))
+    assert " over MCP, " in text
+    assert " at REST, " in text
+    assert gateway.called == []
+
+
+async def test_a_method_of_records_without_any_is_not_sent(
+    odoo: Odoo, gateway: TellingGateway
+):
+    for args in ([], ["x"], [{"a": 1}]):
+        with pytest.raises(InvalidRequest, match=r"records: give their ids, such as"):
+            await odoo.call("sale.order", "action_confirm", args=args)
+    assert gateway.called == []
+
+
+async def test_the_arguments_may_name_the_records_themselves(odoo: Odoo):
+    assert await odoo.call("res.partner", "has_access", args=[[], "read"]) is True
+    assert await odoo.call("res.partner", "exists", args=[1]) == [1]
+
+
+async def test_a_method_that_does_not_exist_names_the_closest(
+    odoo: Odoo, gateway: TellingGateway
+):
+    with pytest.raises(InvalidRequest, match=r"Did you mean 'action_confirm'"):
+        await odoo.call("sale.order", "action_confrim", [1])
+    gateway.told = [MethodInfo("sale.order", "x_approve", source="server")]
+    with pytest.raises(InvalidRequest, match=r"Did you mean 'x_approve'\?"):
+        await odoo.call("sale.order", "x_aprove", [1])
+
+
+async def test_a_method_like_no_other_gets_no_suggestion(
+    odoo: Odoo, gateway: TellingGateway
+):
+    gateway.told = GatewayUnavailable("Nothing listens.")
+    with pytest.raises(InvalidRequest, match=r"is installed\.$"):
+        await odoo.call("sale.order", "qwrtzp", [1])
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("confirm order", ["action_confirm"]),
+        ("to post the invoices", ["action_post"]),
+        ("validate", ["action_confirm", "action_post"]),
+        ("confirm nothing", []),
+        ("", ["action_confirm", "action_post"]),
+        ("!?", ["action_confirm", "action_post"]),
+    ],
+)
+def test_a_query_is_matched_word_by_word(query: str, found: list[str]):
+    methods = [
+        MethodInfo("x", "action_confirm", summary="Confirm orders."),
+        MethodInfo("x", "action_post", summary="Post entries."),
+    ]
+    assert named(matching(methods, query)) == found
+
+
 async def test_a_documentation_that_crashes_leaves_the_catalogue(
     odoo: Odoo, gateway: TellingGateway
 ):
@@ -97,8 +174,9 @@ async def test_the_odoo_in_memory_tells_what_it_can_do():
     assert found["action_confirm"].source == "server"
     assert found["action_confirm"].outside == ("mail",)
     assert found["message_post"].signature.startswith("message_post(")
-    assert [one.name for one in found["search_count"].parameters] == ["domain", "limit"]
-    assert not found["search_count"].on_records
+    rights = found["check_access_rights"]
+    assert [one.name for one in rights.parameters] == ["operation", "raise_exception"]
+    assert not rights.on_records
     assert found["action_confirm"].module == "sale"
     assert "action_update_taxes" not in found
 

@@ -194,7 +194,7 @@ async def test_a_method_that_is_not_public_is_refused(
 async def test_a_method_with_a_use_case_is_not_called_by_name(
     odoo: Odoo, gateway: CountingGateway, method: str
 ) -> None:
-    with pytest.raises(InvalidRequest, match="use "):
+    with pytest.raises(InvalidRequest, match="has its own operation: "):
         await odoo.call("res.partner", method, [1], args=[{"country_id": "Belgium"}])
     assert gateway.called == []
 

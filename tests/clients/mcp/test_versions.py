@@ -90,7 +90,7 @@ def test_the_versions_are_the_five_that_were_published():
 
 async def test_every_version_lists_and_calls_tools(wire: Wire):
     listed = message_of(await wire.ask("tools/list"))["result"]["tools"]
-    assert len(listed) == 15
+    assert len(listed) == 16
     called = message_of(await wire.ask("tools/call", name="whoami", arguments={}))
     assert called["result"]["structuredContent"]["door"] == "mcp-http"
 

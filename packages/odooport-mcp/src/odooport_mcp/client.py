@@ -23,13 +23,14 @@ from odooport import (
     OnchangeResult,
     OutcomeUnknown,
     Record,
-    RecordAction,
     RelationGraph,
 )
 from odooport.usecases import Identity
 from odooport_mcp.failures import error_of
 from odooport_mcp.results import (
+    ActionEntry,
     Actions,
+    Copied,
     Created,
     Deleted,
     Groups,
@@ -170,11 +171,11 @@ class OdooportClient:
         )
 
     async def model_relations(
-        self, model: str, *, depth: int | None = None
+        self, model: str, *, depth: int | None = None, to: str | None = None
     ) -> RelationGraph:
         """Answer which other models a model is tied to."""
         return await self._read(
-            RelationGraph, "model_relations", model=model, depth=depth
+            RelationGraph, "model_relations", model=model, depth=depth, to=to
         )
 
     async def find_methods(
@@ -185,7 +186,7 @@ class OdooportClient:
             MethodList, "find_methods", model=model, query=query, limit=limit
         )
 
-    async def record_actions(self, model: str, record_id: int) -> list[RecordAction]:
+    async def record_actions(self, model: str, record_id: int) -> list[ActionEntry]:
         """Answer what can be done with a record now.
 
         Raises:
@@ -309,6 +310,23 @@ class OdooportClient:
             records=[dict(values) for values in records],
         )
         return answer.ids
+
+    async def copy_record(
+        self, model: str, record_id: int, *, values: Mapping[str, Any] | None = None
+    ) -> int:
+        """Copy a record and answer the id of the copy.
+
+        Raises:
+            RecordMissing: There is no such record.
+        """
+        answer = await self._write(
+            Copied,
+            "copy_record",
+            model=model,
+            id=record_id,
+            values=None if values is None else dict(values),
+        )
+        return answer.id
 
     async def update_records(
         self, model: str, ids: Sequence[int], values: Mapping[str, Any]

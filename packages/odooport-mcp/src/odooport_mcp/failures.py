@@ -1,9 +1,9 @@
 """Errors as tool results, and back: the same code and text as at every other door.
 
-The text is for the agent: "code: message", and below it what is wrong where. The
-``_meta`` of the result holds the same for programs. It is not in the structured
-content, since some clients hold that against the tool's output schema even when the
-call failed.
+The text is for the agent: "code: message", and below it what is wrong where, as far as
+the message does not say it. The ``_meta`` of the result holds the same for programs. It
+is not in the structured content, since some clients hold that against the tool's output
+schema even when the call failed.
 """
 
 import logging
@@ -25,6 +25,9 @@ _logger = logging.getLogger(__name__)
 
 ERROR_KEY = "odooport/error"
 """Where the error stands in the result's ``_meta``."""
+
+_SHOWN = 10
+"""How many problems the text names; the ``_meta`` has all of them."""
 
 
 def refused(tool: str, error: Exception, request_id: str | None) -> CallToolResult:
@@ -54,11 +57,10 @@ def refused(tool: str, error: Exception, request_id: str | None) -> CallToolResu
             {"pointer": problem.pointer, "message": problem.message}
             for problem in error.problems
         ]
-        text += [
-            f"{problem.pointer or '/'}: {problem.message}"
-            for problem in error.problems
-            if len(error.problems) > 1 or problem.message not in error.message
-        ]
+        unsaid = [it for it in error.problems if it.message not in error.message]
+        text += [f"{it.pointer or '/'}: {it.message}" for it in unsaid[:_SHOWN]]
+        if len(unsaid) > _SHOWN:
+            text.append(f"and {len(unsaid) - _SHOWN} more")
     if isinstance(error, RateLimited):
         meta["retry_after"] = error.retry_after
     if isinstance(error, RecordMissing) and error.ids:

@@ -92,6 +92,13 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True)
+class Copied:
+    """The id of a copy."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Updated:
     """The ids of the records that were changed."""
 
@@ -271,11 +278,51 @@ class MethodList:
         return cls(entries, len(found), len(found) > len(entries))
 
 
+class ActionEntry(TypedDict):
+    """One button of a record's form.
+
+    Where the button stands and what it adds to the context are left out: nothing here
+    could use them.
+
+    ``name`` is the method that it calls, if ``kind`` is ``object``. ``available`` is
+    null where it cannot be told. ``reason`` says why it is not available, not callable,
+    or cannot be told; ``confirm`` is what the form asks first.
+    """
+
+    name: str
+    kind: str
+    label: str
+    available: bool | None
+    callable: bool
+    reason: NotRequired[str]
+    confirm: NotRequired[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Actions:
     """What can be done with a record now."""
 
-    actions: list[RecordAction]
+    actions: list[ActionEntry]
+
+    @classmethod
+    def of(cls, found: Sequence[RecordAction]) -> Self:
+        """Build it from what the form's buttons would do."""
+        return cls([_action(it) for it in found])
+
+
+def _action(it: RecordAction) -> ActionEntry:
+    entry = ActionEntry(
+        name=it.name,
+        kind=it.kind,
+        label=it.label,
+        available=it.available,
+        callable=it.callable,
+    )
+    if it.reason:
+        entry["reason"] = it.reason
+    if it.confirm:
+        entry["confirm"] = it.confirm
+    return entry
 
 
 def compact(value: Any) -> str:
@@ -351,6 +398,12 @@ def _(answer: Created, plain: dict[str, Any]) -> str:
 
 
 @text_of.register
+def _(answer: Copied, plain: dict[str, Any]) -> str:
+    del plain
+    return f"The copy is record {answer.id}"
+
+
+@text_of.register
 def _(answer: Updated, plain: dict[str, Any]) -> str:
     del plain
     return f"Updated {_ids(answer.ids)}"
@@ -372,6 +425,12 @@ def _(answer: MethodResult, plain: dict[str, Any]) -> str:
 def _(answer: ModelList, plain: dict[str, Any]) -> str:
     del plain
     head = _count(answer.total, "model")
+    if not answer.total:
+        head += (
+            ": try one other word, a part of the technical name such as sale, or no "
+            "query. Labels are in the language of the context; models that the Odoo "
+            "user may not read are not listed"
+        )
     if answer.has_more:
         head += f"; the first {len(answer.models)}, give a query or a higher limit"
     return "\n".join([head, *(f"{it.model}: {it.label}" for it in answer.models)])
@@ -397,11 +456,19 @@ def _way(it: Relation) -> str:
 @text_of.register
 def _(answer: MethodList, plain: dict[str, Any]) -> str:
     head = _count(answer.total, "method")
+    if not answer.total:
+        head += (
+            ": try one other word or no query. The list need not be complete: "
+            "record_actions names the methods of a record's buttons, and call_method "
+            "takes any public method"
+        )
     if answer.has_more:
         head += f"; the first {len(answer.methods)}, give a query or a higher limit"
-    return "\n".join(
-        [head, *(f"{it.signature}: {it.summary}" for it in answer.methods)]
-    )
+    return "\n".join([head, *map(_method, answer.methods)])
+
+
+def _method(it: MethodEntry) -> str:
+    return f"{it.signature}{' on ids' if it.on_records else ''}: {it.summary}"
 
 
 @text_of.register

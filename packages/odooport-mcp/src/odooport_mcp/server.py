@@ -124,8 +124,17 @@ class _OdooTool(Tool):
 
     def _checked(self, arguments: dict[str, Any]) -> dict[str, Any]:
         model = self.fn_metadata.arg_model
+        optional = {
+            name for name, it in model.model_fields.items() if not it.is_required()
+        }
+        # Many clients send null for everything that they leave out.
+        given = {
+            name: value
+            for name, value in arguments.items()
+            if value is not None or name not in optional
+        }
         try:
-            return model.model_validate(arguments).model_dump_one_level()
+            return model.model_validate(given).model_dump_one_level()
         except ValidationError as error:
             # The cause is left out: it quotes what the caller sent.
             raise refusal(self.name, model, error) from None

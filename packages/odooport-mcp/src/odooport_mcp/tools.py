@@ -14,6 +14,7 @@ from pydantic import Field
 from pydantic_core import to_jsonable_python
 
 from odooport import Level, Odoo, OnchangeResult, Operation, RelationGraph
+from odooport.catalogue import matching
 from odooport.discovery import MAX_DEPTH
 from odooport.model import DEFAULT_LIMIT
 from odooport.usecases import Identity
@@ -30,6 +31,7 @@ from odooport_mcp.arguments import (
 )
 from odooport_mcp.results import (
     Actions,
+    Copied,
     Created,
     Deleted,
     Groups,
@@ -115,13 +117,17 @@ async def model_relations(
     depth: Annotated[
         int, Field(ge=1, le=MAX_DEPTH, description="How many steps to follow"), WHOLE
     ] = 1,
+    to: Annotated[
+        str | None, Field(description="Only the ways that end at this model")
+    ] = None,
 ) -> RelationGraph:
     """Learn which other models a model is tied to, and by which fields.
 
     "relations" lead out of it; "incoming" lead to it from anywhere, and is null unless
-    the Odoo user is an administrator. Use it to find a way between two models.
+    the Odoo user is an administrator. With "to" and a depth it finds the ways between
+    two models.
     """
-    return await odoo.relations(model, depth=depth)
+    return await odoo.relations(model, depth=depth, to=to)
 
 
 async def find_methods(
@@ -129,7 +135,7 @@ async def find_methods(
     model: ModelName,
     query: Annotated[
         str | None,
-        Field(description="Part of the name or of what it does, such as confirm"),
+        Field(description="A few words of its name or of what it does: confirm order"),
     ] = None,
     limit: Annotated[
         int, Field(ge=1, le=500, description="Most methods to list"), WHOLE
@@ -137,10 +143,11 @@ async def find_methods(
 ) -> MethodList:
     """Find the methods of a model that call_method can call, with their arguments.
 
-    What a record's own buttons would call is told by record_actions.
+    What a record's own buttons would call is told by record_actions. The list need not
+    be complete.
     """
-    found = await odoo.methods(model, query=query)
-    return MethodList.of(found, limit)
+    found = await odoo.methods(model)
+    return MethodList.of(matching(found, query or ""), limit)
 
 
 async def record_actions(
@@ -156,7 +163,7 @@ async def record_actions(
     it cannot be told. "callable" ones are methods: call_method with the "name" and the
     id. The others need somebody in Odoo's web client.
     """
-    return Actions(await odoo.actions(model, id))
+    return Actions.of(await odoo.actions(model, id))
 
 
 async def preview_values(
@@ -181,7 +188,9 @@ async def preview_values(
 
     For example prices and addresses that follow from the customer. create_records runs
     defaults but not this: send along what you want of the answer. With values {} it is
-    an empty form. A line names what it is in: {"order_id": {"partner_id": 7}, ...}.
+    an empty form. Lines inside a record come back without what only a line's own form
+    fills in, such as a price: preview the line's model, with the record inside:
+    {"order_id": {"partner_id": 7}, "product_id": 3}.
     """
     return await odoo.onchange(model, values, changed=changed, record_id=id)
 
@@ -341,6 +350,25 @@ async def create_records(
     return Created(await odoo.create(model, records))
 
 
+async def copy_record(
+    odoo: Odoo,
+    model: ModelName,
+    id: Annotated[  # noqa: A002  what every record's number is called here
+        int, Field(ge=1, description="The record's id"), WHOLE
+    ],
+    values: Annotated[
+        dict[str, Any] | None,
+        JSON_TEXT,
+        Field(description="What shall differ in the copy, as for create_records"),
+    ] = None,
+) -> Copied:
+    """Copy a record, with the lines that Odoo copies along.
+
+    What may not repeat starts anew: an order's copy is a quotation with a new number.
+    """
+    return Copied(await odoo.copy(model, id, values=values))
+
+
 async def update_records(
     odoo: Odoo,
     model: ModelName,
@@ -393,8 +421,8 @@ async def call_method(
 
     Example: model "sale.order", method "action_confirm", ids [7]. A method may do
     anything, also send e-mail. Values go in and come out as Odoo itself has them, so
-    read the records again afterwards. Creating, reading, updating and deleting have
-    their own tools.
+    read the records again afterwards. Creating, reading, updating, copying and deleting
+    have their own tools.
     """
     answer = await odoo.call(model, method, ids, args=args or (), kwargs=kwargs)
     # A method may answer anything that its wire can carry.
@@ -456,10 +484,17 @@ TOOLS = (
         _writes(destructive=False, idempotent=False),
     ),
     ToolSpec(
+        copy_record,
+        "Copy a record",
+        Operation.CREATE,
+        _writes(destructive=False, idempotent=False),
+    ),
+    ToolSpec(
         update_records,
         "Update records",
         Operation.WRITE,
-        _writes(destructive=True, idempotent=True),
+        # To create a line twice makes two lines.
+        _writes(destructive=True, idempotent=False),
     ),
     ToolSpec(
         delete_records,

@@ -1,6 +1,7 @@
 """Who is it, and may they? Two answers: by API key, and for the local user alone."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -90,8 +91,12 @@ class LocalPolicy:
         return _NO_KEYS
 
     async def authorize(self, principal: Principal, call: Call) -> Decision:
-        """Judge one call by the principal's role."""
-        return judge(principal, call)
+        """Judge one call by the principal's role, which is a setting here."""
+        decision = judge(principal, call)
+        reason = decision.reason.replace(
+            "a key with the role", "a service whose ODOOPORT_ROLE is"
+        )
+        return replace(decision, reason=reason)
 
 
 def principal_of(

@@ -3,6 +3,8 @@
 Start with ``Odoo``: ``Odoo.connect(gateway, credentials)`` for a program of your own.
 """
 
+import logging
+
 from odooport.catalogue import MethodInfo, Parameter
 from odooport.changes import Change, ChangeKind, Impact, Snapshot, compare
 from odooport.discovery import Description, Level, Relation, RelationGraph
@@ -145,3 +147,8 @@ __all__ = [
     "record_model",
     "values_model",
 ]
+
+# Without a handler Python prints warnings of a library to stderr, bare. This is the one
+# thing that importing Odooport does, and what Python's logging HOWTO asks of libraries:
+# what is logged stays silent until a program sets logging up.
+logging.getLogger("odooport").addHandler(logging.NullHandler())

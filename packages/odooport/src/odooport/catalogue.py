@@ -119,7 +119,9 @@ def catalogued(schema: ModelSchema) -> dict[str, MethodInfo]:
 def merged(
     schema: ModelSchema, told: Iterable[MethodInfo] | None
 ) -> dict[str, MethodInfo]:
-    """Answer what is known of a model's methods, by name.
+    """Answer what is known of the methods that can be called by name.
+
+    Those with an operation of their own are left out (``OWN_OPERATIONS``).
 
     Args:
         schema: The model.
@@ -127,9 +129,66 @@ def merged(
             there are and what they take; the catalogue adds what only it knows.
     """
     known = catalogued(schema)
-    if told is None:
-        return known
-    return {one.name: _completed(one, known.get(one.name)) for one in told}
+    found = known.values() if told is None else told
+    return {
+        one.name: one if told is None else _completed(one, known.get(one.name))
+        for one in found
+        if one.name not in OWN_OPERATIONS
+    }
+
+
+def matching(methods: Iterable[MethodInfo], query: str) -> list[MethodInfo]:
+    """Answer the methods that a query may mean, in the order given.
+
+    Every word of it must be in the name or the summary, or a word that Odoo's apps use
+    for the same: one posts an invoice, confirms an order and validates a transfer.
+
+    Args:
+        methods: What to look through.
+        query: A few words; those such as ``the`` do not count, nor does a plural.
+    """
+    wanted = [
+        _MEANS.get(word, frozenset({word}))
+        for word in map(_singular, re.findall(r"[^\W_]+", query.casefold()))
+        if word not in _IDLE
+    ]
+    return [
+        method
+        for method in methods
+        if all(_says(method, meanings) for meanings in wanted)
+    ]
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") else word
+
+
+def _says(method: MethodInfo, meanings: Iterable[str]) -> bool:
+    text = f"{method.name} {method.summary}".casefold()
+    return any(meaning in text for meaning in meanings)
+
+
+_IDLE = frozenset({"a", "an", "and", "for", "in", "of", "on", "or", "the", "to"})
+"""Words of a query that say nothing of the method."""
+
+_MEANS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        word: frozenset(words)
+        for words in (
+            ("approve", "confirm", "post", "validate"),
+            ("complete", "done", "finish", "feedback"),
+            ("cancel", "refuse", "reject"),
+            ("bill", "entries", "entry", "invoice"),
+            ("delete", "remove", "unlink"),
+            ("archive", "hide"),
+            ("comment", "message", "note"),
+            ("mail", "email"),
+            ("reset", "draft"),
+        )
+        for word in words
+    }
+)
+"""What else a word may be called in the apps of Odoo."""
 
 
 def _completed(told: MethodInfo, known: MethodInfo | None) -> MethodInfo:
@@ -144,6 +203,62 @@ def _completed(told: MethodInfo, known: MethodInfo | None) -> MethodInfo:
         module=told.module or known.module,
     )
 
+
+_RECORDS = "/v1/models/{model}/records"
+
+
+def _own(tool: str, route: str, use_case: str) -> str:
+    return f"{tool} over MCP, {route} at REST, Odoo.{use_case} in Python"
+
+
+_SEARCH = _own("search_records", f"GET {_RECORDS}", "search_read")
+_READ = _own("read_records", f"GET {_RECORDS}/{{id}}", "read")
+_CREATE = _own("create_records", f"POST {_RECORDS}", "create")
+_UPDATE = _own("update_records", f"PATCH {_RECORDS}/{{id}}", "write")
+_AGGREGATE = _own("aggregate_records", "GET /v1/models/{model}/aggregate", "aggregate")
+
+OWN_OPERATIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "search": _SEARCH,
+        "search_read": _SEARCH,
+        "web_search_read": _SEARCH,
+        "search_count": _own(
+            "count_records", f"GET {_RECORDS} with count=exact", "count"
+        ),
+        "name_search": _own(
+            "search_records with q", f"GET {_RECORDS} with q", "name_search"
+        ),
+        "read": _READ,
+        "web_read": _READ,
+        "get_field_translations": _own(
+            "read_records with languages",
+            f"GET {_RECORDS}/{{id}} with languages",
+            "read",
+        ),
+        "read_group": _AGGREGATE,
+        "web_read_group": _AGGREGATE,
+        "fields_get": _own("describe_model", "GET /v1/models/{model}", "describe"),
+        "default_get": _own(
+            "describe_model with level create",
+            "GET /v1/models/{model}/defaults",
+            "default_get",
+        ),
+        "onchange": _own(
+            "preview_values", "POST /v1/models/{model}/onchange", "onchange"
+        ),
+        "get_views": _own(
+            "record_actions", f"GET {_RECORDS}/{{id}}/actions", "actions"
+        ),
+        "create": _CREATE,
+        "copy": _own("copy_record", f"POST {_RECORDS}/{{id}}/copy", "copy"),
+        "write": _UPDATE,
+        "update_field_translations": _UPDATE,
+        "web_save": f"{_UPDATE}; for a new record {_CREATE}",
+        "unlink": _own("delete_records", f"DELETE {_RECORDS}/{{id}}", "unlink"),
+    }
+)
+"""Methods that are not called by name, and what does the same at each door. That checks
+what it is given, and answers clean values."""
 
 BASE = "base"
 """The model that every other one inherits from."""

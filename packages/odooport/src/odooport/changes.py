@@ -6,6 +6,8 @@ classed for programs that read and for programs that write.
 """
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import MISSING, dataclass, replace
@@ -25,6 +27,7 @@ from pydantic import (
 )
 
 from odooport.errors import InvalidRequest, Problem
+from odooport.scalars import below, is_mapping, is_sequence, show
 from odooport.schema import RELATIONAL, TEXTUAL, Field, ModelSchema
 
 FORMAT = 1
@@ -34,6 +37,37 @@ SOURCE_LANGUAGE = "en_US"
 """The language of labels that are asked for without one (``odoo/api.py``)."""
 
 _SHOWN_PROBLEMS = 3
+
+_MODEL_NAME = re.compile(r"[a-z0-9_.]+", re.ASCII)
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*", re.ASCII)
+"""What Odoo takes for names: ``regex_object_name`` and ``regex_pg_name`` in
+``odoo/models.py``. Its own modules have capitals in names of fields too."""
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_JOINERS = "\u200c\u200d"
+
+
+def visible(text: str) -> str:
+    """Answer a text with what nobody sees in it escaped, as JSON does that.
+
+    Such a character could command a terminal, turn the direction of a line, or be half
+    of a pair that cannot be encoded. Ends of lines stay, and so do the joiners that
+    some scripts are written with. In a text that is JSON the escapes mean the same.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        (
+            json.dumps(character)[1:-1]
+            if unicodedata.category(character) in _UNSEEN
+            and character not in _JOINERS
+            and character != "\n"
+            else character
+        )
+        for character in text
+    ).replace(
+        "\x7f", "\\u007f"
+    )  # which JSON leaves as it is
 
 
 class Impact(StrEnum):
@@ -175,8 +209,8 @@ class Snapshot:
             text: What ``to_json`` answered.
 
         Raises:
-            InvalidRequest: It is no snapshot, or one of another format; with a problem
-                for everything that is wrong in it.
+            InvalidRequest: It is no snapshot, one of another format, or one that is
+                not as it was written; with a problem for everything that is wrong.
         """
         try:
             raw = json.loads(text)
@@ -196,19 +230,24 @@ class Snapshot:
             found = _File.model_validate(raw)
         except ValidationError as error:
             raise _unreadable(_problems(error)) from None
+        if problems := [*_bad_names(found), *_half_characters(raw)]:
+            raise _unreadable(problems)
+        models = _models(found.models)
+        if problems := list(_edited(found.models, models)):
+            raise _unreadable(problems)
         return cls(
             taken=found.taken,
             instance=found.instance,
             server=found.server,
             lang=found.lang,
-            models=_models(found.models),
+            models=models,
             refused=found.refused,
             complete=found.complete,
         )
 
 
 class _Model(BaseModel):
-    """A model as a file has it; its fingerprint is for people and is not read."""
+    """A model as a file has it, with the fingerprint of the fields as they were."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -251,6 +290,47 @@ _DEFAULTS: Mapping[str, Any] = MappingProxyType(
 )
 
 
+def _bad_names(found: _File) -> Iterator[Problem]:
+    for name in (*found.models, *found.refused):
+        if not _MODEL_NAME.fullmatch(name):
+            yield Problem("/models", f"{show(name)} is no name of a model.")
+    for model, entry in found.models.items():
+        for name in entry.fields:
+            if not _FIELD_NAME.fullmatch(name):
+                text = f"{show(name)} is no name of a field of {show(model)}."
+                yield Problem("/models", text)
+
+
+def _half_characters(raw: Any) -> Iterator[Problem]:
+    """Find texts that no file in UTF-8 can hold; an escape in JSON can make them."""
+    waiting = [("", raw)]  # and no recursion: a file may be as deep as it likes
+    while waiting:
+        pointer, value = waiting.pop()
+        if is_mapping(value):
+            waiting += [(pointer, key) for key in value]
+            waiting += [(below(pointer, key), item) for key, item in value.items()]
+        elif is_sequence(value):
+            waiting += [(f"{pointer}/{i}", item) for i, item in enumerate(value)]
+        elif isinstance(value, str) and _is_cut(value):
+            yield Problem(visible(pointer), "It has half of a character in it.")
+
+
+def _is_cut(text: str) -> bool:
+    return any(0xD800 <= ord(character) < 0xE000 for character in text)
+
+
+def _edited(
+    found: Mapping[str, _Model], models: Mapping[str, ModelSchema]
+) -> Iterator[Problem]:
+    for model, schema in models.items():
+        if found[model].fingerprint != schema.fingerprint:
+            yield Problem(
+                f"/models/{model}",
+                "Its fields do not have the fingerprint that stands there: somebody "
+                "edited the file, or two of them were merged.",
+            )
+
+
 def _models(found: Mapping[str, _Model]) -> dict[str, ModelSchema]:
     problems: list[Problem] = []
     models = {
@@ -273,7 +353,7 @@ def _field(
 ) -> Field:
     """Answer a field; what is wrong with it is added to the problems."""
     problems += [
-        Problem(f"{pointer}/{key}", "A field has no such attribute.")
+        Problem(visible(f"{pointer}/{key}"), "A field has no such attribute.")
         for key in sorted(raw.keys() - _DEFAULTS.keys())
     ]
     field = Field(name, "")
@@ -292,7 +372,7 @@ def _field(
 
 def _problems(error: ValidationError, pointer: str = "") -> list[Problem]:
     return [
-        Problem("/".join([pointer, *map(str, item["loc"])]), f"{item['msg']}.")
+        Problem(visible("/".join([pointer, *map(str, item["loc"])])), f"{item['msg']}.")
         for item in error.errors(include_url=False, include_input=False)
     ]
 
@@ -306,7 +386,7 @@ def _unreadable(problems: Sequence[Problem]) -> InvalidRequest:
 
 
 def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return visible(json.dumps(value, ensure_ascii=False, sort_keys=True))
 
 
 def _block(entries: Mapping[str, str], depth: int) -> str:

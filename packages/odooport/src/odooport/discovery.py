@@ -6,7 +6,15 @@ the asking user may not see is None and no error.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from dataclasses import field as default
 from enum import StrEnum
@@ -63,6 +71,8 @@ class Description:
         fields: The fields, each with what the level tells of it.
         others: The names of the fields that the level leaves out.
         required: For ``CREATE``: the fields that must be given, as far as Odoo tells.
+        computed: For ``CREATE``: required fields that Odoo works out from others, with
+            what from; they must be given if it cannot.
         defaults: For ``CREATE``: what Odoo fills in where nothing is given; None if it
             cannot tell.
         modules: For ``FULL``: the modules that make the model; None if the user may not
@@ -80,6 +90,7 @@ class Description:
     fields: list[dict[str, Any]]
     others: list[str]
     required: list[str] | None = None
+    computed: dict[str, list[str]] | None = None
     defaults: Record | None = None
     modules: list[str] | None = None
     transient: bool | None = None
@@ -140,6 +151,7 @@ type Schemas = Callable[[str], Awaitable[ModelSchema]]
 
 async def described(
     schema: ModelSchema,
+    schemas: Schemas,
     recall: Recall,
     *,
     level: Level,
@@ -151,6 +163,7 @@ async def described(
 
     Args:
         schema: The model's schema.
+        schemas: Answers the schemas of other models.
         recall: Answers reads.
         level: How much to tell.
         names: Exactly these fields, with everything that is known of them.
@@ -163,6 +176,7 @@ async def described(
         about = await _about(schema.model, recall)
     notes: list[str] = []
     required: list[str] | None = None
+    computed: dict[str, list[str]] | None = None
     given: Record | None = None
     if names is not None:
         level = Level.FULL
@@ -181,8 +195,10 @@ async def described(
                 f"Odoo does not tell the defaults of {schema.model!r}, so 'required' "
                 f"may name too much. It says: {error.message}"
             )
-        required = required_to_create(schema, given or {})
-        shown = _to_create(schema, required, given or {})
+        parents = await parents_of(schema, schemas)
+        required = required_to_create(schema, given or {}, parents)
+        computed = computed_to_create(schema, given or {}, parents)
+        shown = _to_create(schema, required, computed, given or {})
         entries = [write_entry(schema.fields[name]) for name in shown]
     elif level is Level.BRIEF:
         shown = _worth_showing(schema)
@@ -203,11 +219,69 @@ async def described(
         fields=entries,
         others=[] if names is not None else sorted(schema.fields.keys() - set(shown)),
         required=required,
+        computed=computed,
         defaults=given,
         modules=_split(modules) if isinstance(modules, str) else None,
         transient=about.get("transient") if full else None,
         notes=notes,
     )
+
+
+# Names of models
+
+_CALLED = {
+    "account.move": "invoice bill credit note refund journal entry",
+    "account.payment": "payment",
+    "crm.lead": "lead opportunity deal",
+    "hr.employee": "employee staff",
+    "mail.message": "message note comment",
+    "product.product": "product variant item article",
+    "product.template": "product item article",
+    "project.task": "task ticket",
+    "purchase.order": "purchase order rfq",
+    "res.company": "company",
+    "res.partner": "contact customer client vendor supplier address company person",
+    "res.users": "user login",
+    "sale.order": "quotation quote sale sales order",
+    "stock.picking": "delivery shipment receipt transfer picking",
+    "stock.quant": "stock inventory on hand",
+}
+"""What people call the models that they mean most, besides the label."""
+
+
+def named_alike(query: str, models: Mapping[str, str]) -> list[str]:
+    """Answer the models that a few words may mean, the likeliest first.
+
+    Every word must be in the technical name, in the label, or in what people call the
+    model; a plural ``s`` does not count.
+
+    Args:
+        query: The words.
+        models: The label of each model.
+    """
+    text = query.casefold().strip()
+    words = [_singular(word) for word in text.split()]
+    ranked: list[tuple[int, str]] = []
+    for model, label in models.items():
+        called = {_singular(word) for word in _CALLED.get(model, "").split()}
+        plain = f"{model} {label.casefold()}"
+        own = {_singular(word) for word in _WORDS.findall(plain)}
+        if words and called and all(word in called for word in words):
+            ranked.append((0, model))
+        elif text in plain and all(word in own for word in words):
+            ranked.append((1, model))
+        elif text in plain or all(
+            any(part.startswith(word) for part in own | called) for word in words
+        ):
+            ranked.append((2, model))
+    return [model for _, model in sorted(ranked)]
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") else word
+
+
+_WORDS = re.compile(r"\w+")
 
 
 # Entries of fields
@@ -255,8 +329,6 @@ def write_entry(field: Field) -> dict[str, Any]:
         entry["size"] = field.size
     if field.help is not None:
         entry["help"] = field.help
-    if field.required and field.depends:
-        entry["computed_from"] = list(field.depends)
     entry["example"] = example(field)
     return entry
 
@@ -319,8 +391,8 @@ _EXAMPLES: Mapping[str, Any] = {
     "datetime": "2026-11-22T16:30:00Z",
     "many2one": {"id": 1},
     "many2one_reference": 1,
-    "one2many": {"create": [{}], "remove": [1]},
-    "many2many": {"add": [1], "remove": [2]},
+    "one2many": {"create": [{}]},
+    "many2many": {"add": [1]},
     "binary": "SGVsbG8=",
     "properties": {"Label": "value"},
 }
@@ -329,61 +401,118 @@ _EXAMPLES: Mapping[str, Any] = {
 # What a new record needs
 
 
-def required_to_create(schema: ModelSchema, defaults: Mapping[str, Any]) -> list[str]:
+def required_to_create(
+    schema: ModelSchema, defaults: Mapping[str, Any], parents: Collection[str] = ()
+) -> list[str]:
     """Answer the fields that a new record needs and does not get by itself.
 
-    A required field that is computed is not among them, though what it is computed from
-    may leave it empty. This is as far as ``fields_get`` and ``default_get`` tell. A
-    model may fill a field while it creates the record, and may ask for more; Odoo has
-    the last word.
+    This is as far as ``fields_get`` and ``default_get`` tell. A model may fill a field
+    while it creates the record, and may ask for more; Odoo has the last word. Required
+    fields that Odoo computes are told by ``computed_to_create``.
 
     Args:
         schema: The model's schema.
         defaults: The values that Odoo fills in by default.
+        parents: The many2ones to records that Odoo creates along; see ``parents_of``.
     """
-    delegated = _delegated(schema)
     return [
         field.name
-        for field in schema.fields.values()
-        if field.required
-        and field.stored
-        and not field.depends
-        and field.related is None
-        and field.type not in ("boolean", "integer", "float", "monetary")
-        and field.name not in defaults
-        and field.name not in delegated
-        and field.name not in _PLUMBING
+        for field in _must_hold(schema, defaults, parents)
+        if not field.depends or field.related is not None
     ]
 
 
-def _delegated(schema: ModelSchema) -> set[str]:
-    """Answer the many2ones whose record Odoo creates along with this one.
+def computed_to_create(
+    schema: ModelSchema, defaults: Mapping[str, Any], parents: Collection[str] = ()
+) -> dict[str, list[str]]:
+    """Answer the fields that a new record needs and that Odoo computes if it can.
 
-    Odoo does not tell them. They show in the related fields: a model that inherits
-    another's fields, as products do from templates, has many that go through it.
+    What they are computed from may leave them empty, as the name of a lead without a
+    customer; then they must be given.
+
+    Args:
+        schema: The model's schema.
+        defaults: The values that Odoo fills in by default.
+        parents: The many2ones to records that Odoo creates along.
+
+    Returns:
+        Each field with the paths that it is computed from.
     """
-    through: dict[str, int] = {}
-    for field in schema.fields.values():
-        first, dot, last = (field.related or "").partition(".")
-        if dot and last == field.name:
-            through[first] = through.get(first, 0) + 1
     return {
-        name
-        for name, number in through.items()
-        if number >= _DELEGATING
-        and (link := schema.fields.get(name)) is not None
-        and link.type == "many2one"
-        and link.required
+        field.name: list(dict.fromkeys(field.depends))
+        for field in _must_hold(schema, defaults, parents)
+        if field.depends and field.related is None and not field.readonly
     }
 
 
-_DELEGATING = 5
-"""From how many related fields of the same name on a required many2one is taken for
-one of ``_inherits``."""
+def _must_hold(
+    schema: ModelSchema, defaults: Mapping[str, Any], parents: Collection[str]
+) -> list[Field]:
+    """Answer the required fields that neither a default nor a parent record fills.
+
+    A required field that shows one of a record which Odoo creates along, such as the
+    name of a product's template, is given to the new record itself.
+    """
+    return [
+        field
+        for field in schema.fields.values()
+        if field.required
+        and field.type not in _NEVER_MISSING
+        and field.name not in defaults
+        and field.name not in parents
+        and field.name not in _PLUMBING
+        and (
+            field.stored
+            if field.related is None
+            else field.related.partition(".")[0] in parents
+        )
+    ]
+
+
+_NEVER_MISSING = TO_MANY | {"boolean", "integer", "float", "monetary"}
+
+
+async def parents_of(schema: ModelSchema, schemas: Schemas) -> set[str]:
+    """Answer the many2ones whose record Odoo creates along with this one.
+
+    Odoo does not tell ``_inherits``. But a model that inherits another's fields, as
+    products do from templates, has all of them, most as related fields.
+
+    Args:
+        schema: The model's schema.
+        schemas: Answers the schemas of other models.
+    """
+    through = {
+        first
+        for field in schema.fields.values()
+        if (related := field.related) is not None
+        for first, _, last in [related.partition(".")]
+        if last == field.name
+    }
+    parents: set[str] = set()
+    for name in sorted(through):
+        link = schema.fields.get(name)
+        if link is None or link.type != "many2one" or not link.required:
+            continue
+        try:
+            parent = await schemas(link.relation or "")
+        except (OdooAccessError, PermissionDenied, InvalidRequest):
+            continue
+        lacking = len(parent.fields.keys() - schema.fields.keys())
+        if lacking <= _LACKING * len(parent.fields):
+            parents.add(name)
+    return parents
+
+
+_LACKING = 0.1
+"""The part of a parent's fields that groups may hide from a user on one side only."""
 
 
 def _to_create(
-    schema: ModelSchema, required: Sequence[str], defaults: Mapping[str, Any]
+    schema: ModelSchema,
+    required: Sequence[str],
+    computed: Iterable[str],
+    defaults: Mapping[str, Any],
 ) -> list[str]:
     """Answer what a caller may send: what must be given, the telling, the rest."""
     takes = [
@@ -391,10 +520,9 @@ def _to_create(
         for field in schema.fields.values()
         if not field.readonly
         and field.name not in _PLUMBING
-        and (field.stored or field.type in TO_MANY)
+        and (field.stored or field.type in TO_MANY or field.name in required)
         and field.type != "properties_definition"
     ]
-    computed = [name for name in takes if schema.fields[name].required]
     first = [*required, *computed, *(name for name in defaults if name in takes)]
     telling = [name for name in schema.telling if name in takes]
     return list(dict.fromkeys([*first, *telling, *sorted(takes)]))
@@ -406,7 +534,14 @@ def _worth_showing(schema: ModelSchema) -> list[str]:
         for field in schema.fields.values()
         if field.required and field.stored and not field.readonly
     ]
-    return list(dict.fromkeys([*schema.telling, *required]))
+    lines = [
+        field.name
+        for field in schema.fields.values()
+        if field.type == "one2many"
+        and (field.relation or "").startswith(f"{schema.model}.line")
+        and not field.readonly
+    ]
+    return list(dict.fromkeys([*schema.telling, *required, *lines[:1]]))
 
 
 # What only administrators see
@@ -473,7 +608,12 @@ def _split(text: str) -> list[str]:
 
 
 async def relations(
-    schema: ModelSchema, schemas: Schemas, recall: Recall, *, depth: int
+    schema: ModelSchema,
+    schemas: Schemas,
+    recall: Recall,
+    *,
+    depth: int,
+    to: str | None,
 ) -> RelationGraph:
     """Follow the relations of a model to others.
 
@@ -482,6 +622,7 @@ async def relations(
         schemas: Answers the schemas of other models.
         recall: Answers reads.
         depth: How many steps to follow.
+        to: Answer only the ways that end at this model.
     """
     found: list[Relation] = []
     unknown: set[str] = set()
@@ -498,14 +639,42 @@ async def relations(
         ahead = ahead[:room]
         seen.update(ahead)
         edge = await _known(ahead, schemas, unknown)
+    incoming = await _incoming(schema.model, recall)
+    if to is not None:
+        found = _leading_to(schema.model, to, found, depth)
+        if incoming is not None:
+            incoming = [relation for relation in incoming if relation.model == to]
     return RelationGraph(
-        schema.model,
-        depth,
-        found,
-        await _incoming(schema.model, recall),
-        sorted(unknown),
-        complete,
+        schema.model, depth, found, incoming, sorted(unknown), complete
     )
+
+
+def _leading_to(
+    start: str, to: str, found: Sequence[Relation], depth: int
+) -> list[Relation]:
+    """Answer the relations that are a step of a way of at most so many steps."""
+    ahead = _distances(start, ((it.model, it.to) for it in found), depth)
+    back = _distances(to, ((it.to, it.model) for it in found), depth)
+    far = depth + 1
+    return [
+        it
+        for it in found
+        if ahead.get(it.model, far) + 1 + back.get(it.to, far) <= depth
+    ]
+
+
+def _distances(
+    start: str, steps: Iterable[tuple[str, str]], depth: int
+) -> dict[str, int]:
+    """Answer how many steps each model is away from one."""
+    ways: dict[str, set[str]] = {}
+    for here, there in steps:
+        ways.setdefault(here, set()).add(there)
+    found, edge = {start: 0}, {start}
+    for distance in range(1, depth + 1):
+        edge = {it for here in edge for it in ways.get(here, ())} - found.keys()
+        found |= dict.fromkeys(edge, distance)
+    return found
 
 
 def outgoing(schema: ModelSchema) -> list[Relation]:

@@ -8,6 +8,7 @@ wrong: a filter that silently becomes empty would match every record.
 
 import ast
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -104,6 +105,9 @@ _MEANT_PREFIX = {
     "not": "!",
     "~": "!",
 }
+
+_PROPERTY_NAME = re.compile(r"[a-z0-9_]+", re.ASCII)
+"""A property's technical name, as Odoo makes and checks it (``odoo/fields.py``)."""
 
 _DATE_PARTS = frozenset(
     {
@@ -633,8 +637,15 @@ async def _follow(path: str, schema: ModelSchema, schemas: Schemas) -> _Target:
 
 def _inside(step: Field, rest: str) -> str:
     """Answer what a path takes from a field that is no relation."""
-    if step.type == "properties" and "." not in rest:
+    if step.type == "properties" and _PROPERTY_NAME.fullmatch(rest):
         return rest
+    if step.type == "properties":
+        raise InvalidRequest(
+            f"{rest!r} is no technical name of a property of {step.name!r}: a domain "
+            f"takes that, such as '{step.name}.a1b2c3', and not the label. Read "
+            f"{step.definition_record_field!r} of the record in "
+            f"{step.definition_record!r} to see both."
+        )
     if step.type in ("date", "datetime"):
         if rest in _DATE_PARTS:
             return rest

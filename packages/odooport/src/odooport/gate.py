@@ -476,6 +476,10 @@ class Gate:
             )
         return quota
 
+    async def judge(self, caller: Caller, call: Call) -> Decision:
+        """Answer what the policy would say of a call; nothing is sent or counted."""
+        return await self._policy.authorize(caller.principal, call)
+
     async def _authorize(self, caller: Caller, call: Call) -> Decision:
         decision = await self._policy.authorize(caller.principal, call)
         if not decision.allowed:

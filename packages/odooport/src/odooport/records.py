@@ -148,6 +148,11 @@ def _is_target(value: Any) -> bool:
 def _target(value: Any) -> Any:
     if _is_target(value):
         return value
+    match value:
+        case {"external_id": str(name), **more} if not more:  # as JSON has it
+            return ExternalId(name)
+        case _:
+            pass
     raise ValueError(
         "a record is given as a Ref, by its id, by its exact name, as an ExternalId "
         f"or, for none, as None; not as {show(value)}"
@@ -159,10 +164,38 @@ def _targets(value: Any) -> Any:
         return value
     if is_sequence(value):
         return [_target(item) for item in value]
+    if is_mapping(value) and value and value.keys() <= _WORDS:  # as JSON has it
+        return _many(value)
     raise ValueError(
         "records are given as a list of Refs, ids, exact names or ExternalIds, or as "
         f"Many(...); not as {show(value)}"
     )
+
+
+_WORDS = frozenset({"add", "remove", "set", "create", "update", "delete"})
+
+
+def _many(words: Mapping[str, Any]) -> Many:
+    """Answer what ``Many.to_values`` put in words."""
+    for word, value in words.items():
+        if not is_sequence(value):
+            raise ValueError(f"{word!r} takes a list, not {show(value)}")
+    told: dict[str, Any] = {
+        word: [_target(item) for item in words[word]]
+        for word in ("add", "remove", "set", "delete")
+        if word in words
+    }
+    for row in (*words.get("create", ()), *words.get("update", ())):
+        if not is_mapping(row):
+            raise ValueError(f"a record's values are a dictionary, not {show(row)}")
+    update: dict[int, Any] = {}
+    for row in words.get("update", ()):
+        values = dict(row)
+        number = values.pop("id", None)
+        if type(number) is not int or number in update:
+            raise ValueError("'update' takes values with the 'id' of each record once")
+        update[number] = values
+    return Many(create=list(words.get("create", ())), update=update, **told)
 
 
 def _in_utc(value: dt.datetime) -> dt.datetime:
@@ -187,10 +220,18 @@ def _base64(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
 
-type Target[R] = Annotated[Ref[R] | int | str | ExternalId, PlainValidator(_target)]
+def _dumped(value: Any) -> Any:
+    return _clean(value)
+
+
+type Target[R] = Annotated[
+    Ref[R] | int | str | ExternalId, PlainValidator(_target), PlainSerializer(_dumped)
+]
 """How to name one record: a reference, its id, its exact name or its external id."""
 
-type Targets[R] = Annotated[Sequence[Target[R]] | Many, PlainValidator(_targets)]
+type Targets[R] = Annotated[
+    Sequence[Target[R]] | Many, PlainValidator(_targets), PlainSerializer(_dumped)
+]
 """The records that shall be in a one2many or many2many, or what to change in it."""
 
 UtcDatetime = Annotated[dt.datetime, AfterValidator(_in_utc)]
@@ -218,7 +259,10 @@ class OdooRecord(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, validate_by_name=True, validate_by_alias=True
+        frozen=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        protected_namespaces=(),  # a field may begin with model_dump
     )
 
     odoo_model: ClassVar[str]
@@ -239,6 +283,10 @@ class OdooValues(BaseModel):
     value takes no None; whether it may be left out only Odoo knows, for it may have a
     default.
 
+    ``repr``, ``model_dump`` and ``model_dump_json`` have only what was set, by the
+    names of Odoo. Records in relations are dumped as ``to_values`` spells them, so that
+    ``model_validate_json`` reads the JSON back to values that write the same.
+
     Attributes:
         odoo_model: The model's technical name.
         odoo_fingerprint: The fingerprint of the schema that the class was written from.
@@ -250,6 +298,8 @@ class OdooValues(BaseModel):
         validate_assignment=True,
         validate_by_name=True,
         validate_by_alias=True,
+        serialize_by_alias=True,
+        protected_namespaces=(),  # a field may begin with model_dump
     )
 
     odoo_model: ClassVar[str]
@@ -267,6 +317,22 @@ class OdooValues(BaseModel):
             for name, info in type(self).model_fields.items()
             if name in self.model_fields_set
         }
+
+    # pydantic's own names and defaults, but for what was not set.
+
+    def model_dump(self, *, exclude_unset: bool = True, **options: Any) -> Any:
+        """Answer what was set, as Python values; see pydantic for the options."""
+        return super().model_dump(exclude_unset=exclude_unset, **options)
+
+    def model_dump_json(self, *, exclude_unset: bool = True, **options: Any) -> str:
+        """Answer what was set, as JSON; see pydantic for the options."""
+        return super().model_dump_json(exclude_unset=exclude_unset, **options)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Answer what ``repr`` shows."""
+        for name, value in super().__repr_args__():
+            if name is None or name in self.model_fields_set:
+                yield name, value
 
 
 def _odoo_name(attribute: str, info: FieldInfo) -> str:
@@ -441,14 +507,19 @@ def records_of[R: OdooRecord](
     return made
 
 
-def model_of(model: str | type[OdooRecord]) -> str:
+def model_of(model: Any) -> str:
     """Answer a model's technical name, from itself or from the class of its records.
 
     Raises:
-        InvalidRequest: The class does not say.
+        InvalidRequest: It is neither, or the class does not say.
     """
     if isinstance(model, str):
         return model
+    if not isinstance(model, type) or not issubclass(model, OdooRecord):
+        raise InvalidRequest(
+            f"{_called(model)} is no model: give the technical name, such as "
+            f"{_example(model)!r}, or the class of its records, an OdooRecord."
+        )
     name = getattr(model, "odoo_model", None)
     if not isinstance(name, str):
         raise InvalidRequest(
@@ -456,6 +527,35 @@ def model_of(model: str | type[OdooRecord]) -> str:
             "an odoo_model such as 'res.partner'."
         )
     return name
+
+
+def only_named(model: Any) -> str:
+    """Answer a model's technical name where classes have no meaning.
+
+    Raises:
+        InvalidRequest: It is no text.
+    """
+    if isinstance(model, str):
+        return model
+    raise InvalidRequest(
+        f"{_called(model)} is no model's name: give the technical name here, such as "
+        f"{_example(model)!r}. Classes of records are for search, read, count, create, "
+        "write and unlink."
+    )
+
+
+def _example(model: Any) -> str:
+    name = getattr(model, "odoo_model", None)
+    return name if isinstance(name, str) else "res.partner"
+
+
+def _called(value: Any) -> str:
+    """Say what somebody gave, without what is in a record."""
+    if isinstance(value, type):
+        return f"The class {value.__name__!r}"
+    if isinstance(value, BaseModel):
+        return f"An object of the class {type(value).__name__!r}"
+    return show(value)
 
 
 def plain(schema: ModelSchema, values: Any) -> Any:
@@ -466,7 +566,7 @@ def plain(schema: ModelSchema, values: Any) -> Any:
         values: ``OdooValues``, a mapping, or a list of them.
 
     Raises:
-        InvalidRequest: It is meant for another model.
+        InvalidRequest: It is meant for another model, or is none of these.
         SchemaChanged: A class does not fit the model any more.
     """
     if isinstance(values, OdooValues):
@@ -479,6 +579,33 @@ def plain(schema: ModelSchema, values: Any) -> Any:
             )
         check_fits(cls, schema, values.model_fields_set)
         return values.to_values()
+    if is_mapping(values):
+        return values
     if is_sequence(values):
-        return [plain(schema, row) for row in values]
-    return values
+        # What else is in it is told by its place, with all that is wrong.
+        return [
+            plain(schema, row) if isinstance(row, OdooValues) else row for row in values
+        ]
+    raise InvalidRequest(
+        f"{_called(values)} cannot be written: give a dictionary such as "
+        "{'name': 'Ann'}, or an object of a class for writing, an OdooValues."
+    )
+
+
+def plain_row(schema: ModelSchema, values: Any) -> Mapping[str, Any]:
+    """Answer the values of a single record without classes.
+
+    Args:
+        schema: The model that they are for.
+        values: ``OdooValues`` or a mapping.
+
+    Raises:
+        InvalidRequest: It is meant for another model, or is neither of these.
+        SchemaChanged: A class does not fit the model any more.
+    """
+    if is_sequence(values):
+        raise InvalidRequest(
+            "These are values of one record: give them without a list."
+        )
+    row: Mapping[str, Any] = plain(schema, values)
+    return row

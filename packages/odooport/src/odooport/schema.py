@@ -55,6 +55,9 @@ _ORDER_TERM = re.compile(
 )
 """One part of an order as Odoo reads it; source: ``regex_order`` of its models."""
 
+_SHORTEST_PART = 3
+"""A part of a name that is shorter is in too many."""
+
 _PLUMBING = frozenset({"create_uid", "create_date", "write_uid", "write_date"})
 _HEAVY = frozenset(
     {"binary", "image", "html", "json", "properties", "properties_definition"}
@@ -278,8 +281,30 @@ class ModelSchema:
     def unknown(self, name: str) -> str:
         """Say that there is no such field, and what the closest ones are."""
         close = get_close_matches(name, self.fields, n=3, cutoff=0.6)
-        hint = f" Did you mean {', '.join(map(repr, close))}?" if close else ""
-        return f"{self.model!r} has no field {name!r} that you can see.{hint}"
+        if not close:
+            close = self._meant(name)[:3]
+        hint = (
+            f"Did you mean {', '.join(map(repr, close))}?"
+            if close
+            else "Describe the model to see its fields."
+        )
+        return f"{self.model!r} has no field {name!r} that you can see. {hint}"
+
+    def _meant(self, name: str) -> list[str]:
+        """Answer the fields whose name or label has the name as a part, shortest first.
+
+        Thus ``qty`` finds ``product_uom_qty``.
+        """
+        part = name.casefold()
+        words = part.replace("_", " ")
+        if len(part) < _SHORTEST_PART:
+            return []
+        found = [
+            field.name
+            for field in self.fields.values()
+            if part in field.name or words in field.label.casefold()
+        ]
+        return sorted(found, key=lambda name: (len(name), name))
 
     def check(self, names: Iterable[str]) -> None:
         """Check that every name is a field.

@@ -26,12 +26,15 @@ class Signature:
         parameters: Its parameters in order, without the records it is called on.
         on_records: Whether the ids of records come first.
         model: The only model that has it; None where every model does.
+        may_be_on_records: Whether some models declare it on records all the same, so
+            that ids may come first.
     """
 
     operation: Operation
     parameters: tuple[str, ...] = ()
     on_records: bool = False
     model: str | None = None
+    may_be_on_records: bool = False
 
 
 def _on_model(operation: Operation, *parameters: str) -> Signature:
@@ -62,7 +65,8 @@ SIGNATURES: Mapping[str, Signature] = MappingProxyType(
         ),
         "name_search": _on_model(_READ, "name", "args", "operator", "limit"),
         "fields_get": _on_model(_READ, "allfields", "attributes"),
-        "default_get": _on_model(_READ, "fields_list"),
+        # Overridden without @api.model, it wants ids: product.template of Odoo 18.
+        "default_get": Signature(_READ, ("fields_list",), may_be_on_records=True),
         "has_access": _on_records(_READ, "operation"),
         "check_access_rights": _on_model(_READ, "operation", "raise_exception"),
         "get_metadata": _on_records(_READ),
@@ -146,7 +150,8 @@ def touches(call: Call) -> Touched:
         return Touched(Operation.CALL, ids=_ids_of_unknown(call))
     ids: tuple[int, ...] | None = None
     positional = call.args
-    if signature.on_records:
+    extra = signature.may_be_on_records and len(positional) > len(signature.parameters)
+    if signature.on_records or extra:
         if not positional:
             raise InvalidRequest(
                 f"{call.method!r} is called on records: give their ids first."

@@ -295,6 +295,26 @@ def _json_in(field: Field, value: Any) -> Any:
     return value
 
 
+PROPERTY_TYPES = (
+    "boolean",
+    "integer",
+    "float",
+    "char",
+    "text",
+    "html",
+    "date",
+    "datetime",
+    "monetary",
+    "selection",
+    "tags",
+    "many2one",
+    "many2many",
+    "separator",
+)
+"""What a property may be: Odoo 18's types, and text, html and monetary of Odoo 19.
+Source: ``odoo/fields.py`` and ``odoo/orm/fields_properties.py``."""
+
+
 def _definitions_in(field: Field, value: Any) -> Any:
     """Answer definitions of properties in Odoo's words."""
     value = _json_in(field, value)
@@ -307,6 +327,11 @@ def _definitions_in(field: Field, value: Any) -> Any:
     sent: list[dict[str, Any]] = []
     for item in value:
         inside = dict(item)
+        if (kind := inside.get("type")) not in PROPERTY_TYPES:
+            raise InvalidRequest(
+                f"{show(kind)} is no type of a property in {field.name!r}. The types "
+                f"are {', '.join(PROPERTY_TYPES)}."
+            )
         if "label" in inside:
             inside["string"] = inside.pop("label") or ""
         if "default" in inside:

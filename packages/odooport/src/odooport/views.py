@@ -222,8 +222,8 @@ class OnchangeResult:
     Attributes:
         values: The fields that would change, with their clean values. A one2many or
             many2many says in words what would change: ``{"add": [3], "create": [{…}],
-            "update": [{"id": 5, …}], "remove": [4], "delete": [6]}``; a line that was
-            sent to be created is ``{"new": 0, …}``, counted from 0.
+            "update": [{"id": 5, …}], "remove": [4], "delete": [6]}``. Lines that were
+            sent to be created are there whole, so this can be sent to a create.
         warnings: What the form would say.
     """
 
@@ -499,7 +499,9 @@ class OnchangeRequest:
                 if name != "id":
                     clean[name] = value
             elif field.type in TO_MANY and is_sequence(value):
-                clean[name] = self._words(value, lines.get(name))
+                mine = schema is self.schema
+                sent = self.values.get(name) if mine else None
+                clean[name] = self._words(value, lines.get(name), sent)
             elif field.type == "many2one" and is_mapping(value):
                 name_shown = value.get("display_name") or None
                 clean[name] = {"id": value.get("id") or None, "name": name_shown}
@@ -508,36 +510,49 @@ class OnchangeRequest:
         return clean
 
     def _words(
-        self, commands: Sequence[Any], schema: ModelSchema | None
+        self, commands: Sequence[Any], schema: ModelSchema | None, sent: Any
     ) -> dict[str, list[Any]]:
-        """Answer what shall happen to lines, in words that a write takes as well."""
-        words: dict[str, list[Any]] = {}
+        """Answer what shall happen to lines, in words that a write takes as well.
 
-        def line(number: Any, values: Any) -> Record:
-            known = {} if number is None else _line(number)
+        The lines that were sent to be created come back whole, with what the form adds
+        to them, so that the answer can be sent along as it is.
+        """
+        words: dict[str, list[Any]] = {}
+        made: dict[Any, Record] = {
+            number: self._clean(schema, values, {}) if schema else dict(values)
+            for code, number, values in (sent if is_sequence(sent) else ())
+            if code == Command.CREATE
+        }
+
+        def line(values: Any) -> Record:
             if schema is None or not is_mapping(values):
-                return known
-            return known | self._clean(schema, values, {})
+                return {}
+            return self._clean(schema, values, {})
 
         for command in commands:
             match command:
                 case [Command.CREATE, _, values]:
-                    words.setdefault("create", []).append(line(None, values))
+                    made["added", len(made)] = line(values)
+                case [Command.UPDATE, number, values] if number in made:
+                    made[number] |= line(values)
                 case [Command.UPDATE, number, values]:
-                    words.setdefault("update", []).append(line(number, values))
+                    change = {"id": number} | line(values)
+                    words.setdefault("update", []).append(change)
+                case [Command.DELETE | Command.UNLINK, number, *_] if number in made:
+                    del made[number]
                 case [Command.DELETE, number, *_]:
-                    words.setdefault("delete", []).append(_line_id(number))
+                    words.setdefault("delete", []).append(number)
                 case [Command.UNLINK, number, *_]:
-                    words.setdefault("remove", []).append(_line_id(number))
+                    words.setdefault("remove", []).append(number)
                 case [Command.LINK, number, *_]:
-                    words.setdefault("add", []).append(_line_id(number))
+                    words.setdefault("add", []).append(number)
                 case [Command.CLEAR, *_]:
                     words["set"] = []
                 case [Command.SET, _, [*several]]:
                     words["set"] = several
                 case _:
                     raise self._unexpected()
-        return words
+        return words | ({"create": list(made.values())} if made else {})
 
     def _unexpected(self) -> GatewayProtocolError:
         return GatewayProtocolError(
@@ -609,20 +624,6 @@ def _numbered(commands: Any) -> Any:
             case _:
                 numbered.append(command)
     return numbered
-
-
-def _line(number: Any) -> Record:
-    """Answer how a line is named: by its id, or by the place that it was sent at."""
-    if isinstance(number, str) and number.startswith(_NEW_LINE):
-        place = number.removeprefix(_NEW_LINE)
-        if place.isascii() and place.isdigit():
-            return {"new": int(place)}
-    return {"id": number}
-
-
-def _line_id(number: Any) -> Any:
-    named = _line(number)
-    return named.get("id", named)
 
 
 def _spec_of(

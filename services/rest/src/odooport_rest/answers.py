@@ -120,6 +120,11 @@ class ModelAnswer(BaseModel):
         default=None,
         description="For `create`: what must be given, as far as Odoo tells.",
     )
+    computed: dict[str, list[str]] | None = Field(
+        default=None,
+        description="For `create`: required fields that Odoo works out from others, "
+        "with what from; they must be given if it cannot.",
+    )
     defaults: dict[str, Any] | None = Field(
         default=None, description="For `create`: what Odoo fills in by itself."
     )

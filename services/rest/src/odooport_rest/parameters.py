@@ -213,6 +213,11 @@ class RelationsQuery(CallQuery):
     depth: Number = Field(
         default=1, ge=1, le=MAX_DEPTH, description="How many steps to follow."
     )
+    to: Text | None = Field(
+        default=None,
+        description="Only the ways that end at this model.",
+        examples=["res.country"],
+    )
 
 
 class ModelsQuery(CallQuery):

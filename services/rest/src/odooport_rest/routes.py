@@ -166,15 +166,20 @@ def v1(gate: Gate) -> APIRouter:
         """
         names = query.field_names()
         caller, headers = await about(model, pin, who, query)
+        known = request.headers.get("if-none-match", "")
         told = await caller.describe(
-            model, level=query.level, fields=names, refresh=query.refresh
+            model,
+            level=query.level,
+            fields=names,
+            # Who asks whether it is still so does not ask our memory.
+            refresh=query.refresh or bool(known),
         )
         answer = ExactJson(_described(told), headers=headers)
         digest = hashlib.sha256(answer.body).hexdigest()[:16]
         answer.headers[FINGERPRINT] = told.fingerprint
         answer.headers["ETag"] = tag = f'"{told.fingerprint}-{digest}"'
         answer.headers["Cache-Control"] = "private, no-cache"
-        if _matches(request.headers.get("if-none-match", ""), tag):
+        if _matches(known, tag):
             kept = {name: answer.headers[name] for name in _KEPT}
             return Response(status_code=304, headers=kept)
         return answer
@@ -193,7 +198,7 @@ def v1(gate: Gate) -> APIRouter:
     ) -> Response:
         """Answer the relations that lead out of a model, and those that lead to it."""
         caller, headers = await about(model, pin, who, query)
-        graph = await caller.relations(model, depth=query.depth)
+        graph = await caller.relations(model, depth=query.depth, to=query.to)
         return ExactJson(asdict(graph), headers=headers)
 
     @api.get(
@@ -612,11 +617,12 @@ def _described(told: Description) -> dict[str, Any]:
     return answer
 
 
+_ON_CREATE = ("required", "computed", "defaults")
 _UNTOLD = {
-    Level.BRIEF: ("required", "defaults", "modules", "transient"),
-    Level.READ: ("required", "defaults", "modules", "transient"),
+    Level.BRIEF: (*_ON_CREATE, "modules", "transient"),
+    Level.READ: (*_ON_CREATE, "modules", "transient"),
     Level.CREATE: ("modules", "transient"),
-    Level.FULL: ("required", "defaults"),
+    Level.FULL: _ON_CREATE,
 }
 
 

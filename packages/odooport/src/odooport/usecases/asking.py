@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 from odooport.errors import (
     InvalidRequest,
     OdooAccessError,
+    OdooFailed,
     OdooportError,
     OdooRefused,
     Problem,
@@ -34,13 +35,14 @@ from odooport.model import (
     Record,
 )
 from odooport.ports import OdooGateway
+from odooport.records import only_named
 from odooport.scalars import is_mapping, refusal
 from odooport.schema import ModelSchema
 from odooport.signatures import operation_of
 from odooport.usecases.shapes import INT4, are_records, ids_in, unexpected
 from odooport.values import record_out
 
-_SUSPECT_SECONDS = 5.0
+_SUSPECT_SECONDS = 1.0
 """A schema that does not fit a request is asked for again if it is older than this."""
 
 _RENEWED = 8
@@ -209,7 +211,7 @@ class Asking:
         return await self._gate.recall(self._caller, call, fresh=fresh)
 
     async def _schema(self, model: str) -> ModelSchema:
-        if not _MODEL.fullmatch(model):
+        if not _MODEL.fullmatch(only_named(model)):
             raise InvalidRequest(
                 f"{model!r} is no model name: those look like 'res.partner'."
             )
@@ -253,18 +255,22 @@ class Asking:
         changed = False
         for model, schema in list(asked.items())[:_RENEWED]:
             try:
-                now = await self._gate.schema(
-                    self._caller,
-                    model,
-                    instance=self._instance,
-                    lang=self._context.lang,
-                    max_age=_SUSPECT_SECONDS,
-                )
+                now = await self._renew(model, _SUSPECT_SECONDS)
             except OdooportError:
                 # The request was refused for a reason; that one is the answer.
                 return False
             changed = changed or now.digest != schema.digest
         return changed
+
+    async def _renew(self, model: str, max_age: float) -> ModelSchema:
+        """Ask for a model's fields if what is kept is older than so many seconds."""
+        return await self._gate.schema(
+            self._caller,
+            model,
+            instance=self._instance,
+            lang=self._context.lang,
+            max_age=max_age,
+        )
 
     def _watching(self, asked: dict[str, ModelSchema]) -> Self:
         """Answer the same Odoo, which notes the schemas that it works with."""
@@ -274,10 +280,32 @@ class Asking:
         watching._asked = asked  # noqa: SLF001 - an object of this very class
         return watching
 
-    async def _defaults(self, schema: ModelSchema, *, fresh: bool) -> Record:
-        values = await self._recall(
-            schema.model, "default_get", list(schema.fields), fresh=fresh
+    async def _defaults(self, schema: ModelSchema, *, fresh: bool = False) -> Record:
+        """Answer the clean default values of a new record; recalled."""
+        return await self._default_values(
+            schema,
+            list(schema.fields),
+            lambda *args: self._recall(schema.model, "default_get", *args, fresh=fresh),
         )
+
+    async def _default_values(
+        self,
+        schema: ModelSchema,
+        names: Sequence[str],
+        ask: Callable[..., Awaitable[Any]],
+    ) -> Record:
+        """Ask for defaults, again on no records where a model wants it so.
+
+        Some models of Odoo 18 override ``default_get`` without ``@api.model``; called
+        like any other it lacks an argument then, and crashes before it does anything.
+        """
+        try:
+            values = await ask(list(names))
+        except OdooFailed as failed:
+            try:
+                values = await ask([], list(names))
+            except OdooportError:
+                raise failed from None
         if not is_mapping(values):
             raise unexpected("default_get", schema.model)
         return record_out(schema, values)
@@ -342,7 +370,28 @@ def rechecked[A: Asking, **P, T](
     Args:
         use_case: A method that sends nothing before it has checked the request.
     """
+    return _again(use_case, (InvalidRequest, SchemaChanged))
 
+
+def reread[A: Asking, **P, T](
+    use_case: Callable[Concatenate[A, P], Awaitable[T]],
+) -> Callable[Concatenate[A, P], Coroutine[Any, Any, T]]:
+    """Do as ``rechecked``, and also ask again where Odoo failed on an old schema.
+
+    Odoo crashes when it is asked for a field that was removed meanwhile.
+
+    Args:
+        use_case: A method that only reads.
+    """
+    return _again(
+        use_case, (InvalidRequest, SchemaChanged, OdooFailed, OdooAccessError)
+    )
+
+
+def _again[A: Asking, **P, T](
+    use_case: Callable[Concatenate[A, P], Awaitable[T]],
+    after: tuple[type[OdooportError], ...],
+) -> Callable[Concatenate[A, P], Coroutine[Any, Any, T]]:
     @wraps(use_case)
     async def twice(self: A, /, *args: P.args, **kwargs: P.kwargs) -> T:
         asked: dict[str, ModelSchema] = {}
@@ -351,7 +400,7 @@ def rechecked[A: Asking, **P, T](
         watching = self._watching(asked)  # pyright: ignore[reportPrivateUsage] # ours
         try:
             return await use_case(watching, *args, **kwargs)
-        except (InvalidRequest, SchemaChanged):
+        except after:
             if not await renewed(asked):
                 raise
         return await use_case(self, *args, **kwargs)

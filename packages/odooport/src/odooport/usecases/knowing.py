@@ -12,6 +12,7 @@ from odooport.discovery import (
     Level,
     RelationGraph,
     described,
+    named_alike,
     relations,
 )
 from odooport.errors import (
@@ -24,6 +25,7 @@ from odooport.errors import (
 )
 from odooport.expressions import seen
 from odooport.model import Reference, ServerVersion
+from odooport.records import OdooValues, plain_row
 from odooport.schema import ModelSchema
 from odooport.usecases.asking import ModelInfo, rechecked
 from odooport.usecases.reading import Reading
@@ -35,6 +37,9 @@ from odooport.views import (
     RecordAction,
     record_actions,
 )
+
+_PIN_SECONDS = 5.0
+"""How old a schema may be that a pinned fingerprint is compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +110,12 @@ class Knowing(Reading):
             OdooportError: See the error tree.
         """
         if refresh:
-            await self._refresh(model)
+            await self._renew(model, 0.0)
         schema = await self._schema(model)
         names = field_names(schema, fields) if fields is not None else None
         return await described(
             schema,
+            self._schema,
             self._recall,
             level=level,
             names=names,
@@ -117,12 +123,15 @@ class Knowing(Reading):
             defaults=lambda: self._defaults(schema, fresh=refresh),
         )
 
-    async def relations(self, model: str, *, depth: int = 1) -> RelationGraph:
+    async def relations(
+        self, model: str, *, depth: int = 1, to: str | None = None
+    ) -> RelationGraph:
         """Answer how a model hangs together with others.
 
         Args:
             model: The model's technical name.
             depth: How many steps to follow, up to 3.
+            to: Answer only the ways that end at this model.
 
         Raises:
             OdooportError: See the error tree.
@@ -133,10 +142,14 @@ class Knowing(Reading):
                 f"not {depth!r}."
             )
         schema = await self._schema(model)
-        return await relations(schema, self._schema, self._recall, depth=depth)
+        if to is not None:
+            to = (await self._schema(to)).model
+        return await relations(schema, self._schema, self._recall, depth=depth, to=to)
 
     async def expect(self, model: str, fingerprint: str) -> ModelSchema:
         """Answer the fields of a model if they are what the caller was written for.
+
+        Odoo is asked anew if what is kept is older than five seconds.
 
         Args:
             model: The model's technical name.
@@ -146,11 +159,8 @@ class Knowing(Reading):
             SchemaChanged: It has another one now.
             OdooportError: See the error tree.
         """
-        schema = await self._schema(model)
-        if schema.fingerprint != fingerprint:
-            # What is kept may be older than what the caller knows.
-            await self._renewed({model: schema})
-            schema = await self._schema(model)
+        await self._schema(model)
+        schema = await self._renew(model, _PIN_SECONDS)
         if schema.fingerprint != fingerprint:
             raise SchemaChanged(
                 f"{model!r} does not look as it did with the fingerprint "
@@ -200,13 +210,27 @@ class Knowing(Reading):
             for name in names
             if name in rows[0]
         }
-        return record_actions(form, {"uid": session.uid, **known, "id": asked})
+        found = record_actions(form, {"uid": session.uid, **known, "id": asked})
+        return [await self._allowed(model, asked, action) for action in found]
+
+    async def _allowed(
+        self, model: str, record_id: int, action: RecordAction
+    ) -> RecordAction:
+        """Say of a method whether the caller's role may call it at all."""
+        if not action.callable:
+            return action
+        call = self._call(model, action.name, [record_id])
+        decision = await self._gate.judge(self._caller, call)
+        if decision.allowed:
+            return action
+        reasons = filter(None, (action.reason, decision.reason))
+        return replace(action, callable=False, reason=" ".join(reasons))
 
     @rechecked
     async def onchange(
         self,
         model: str,
-        values: Mapping[str, Any],
+        values: Mapping[str, Any] | OdooValues,
         *,
         changed: Sequence[str] | None = None,
         record_id: int | None = None,
@@ -228,6 +252,7 @@ class Knowing(Reading):
             OdooportError: See the error tree.
         """
         schema = await self._schema(model)
+        values = plain_row(schema, values)
         asked = () if record_id is None else ids_in([record_id], "record_id")
         if asked and (not values or (changed is not None and not changed)):
             raise InvalidRequest(
@@ -260,21 +285,20 @@ class Knowing(Reading):
         """Answer the models that the caller's Odoo user can read, by name.
 
         Args:
-            query: Only those with this text in their name or label.
+            query: Only those that these words may mean, the likeliest first: words of
+                the technical name or the label, or what people call the most common
+                models, such as ``invoice``.
             refresh: Whether to ask Odoo in any case; the list is kept for five minutes.
 
         Raises:
             OdooportError: See the error tree.
         """
         known = await self._known_models(fresh=refresh)
-        if query:
-            part = query.casefold()
-            known = [
-                info
-                for info in known
-                if part in info.model or part in info.label.casefold()
-            ]
-        return known
+        if not query:
+            return known
+        by_name = {info.model: info for info in known}
+        labels = {info.model: info.label for info in known}
+        return [by_name[model] for model in named_alike(query, labels)]
 
     async def methods(
         self, model: str, *, query: str | None = None
@@ -358,16 +382,6 @@ class Knowing(Reading):
             tz=user["tz"],
             version=version.text,
             instances=sorted(principal.credentials),
-        )
-
-    async def _refresh(self, model: str) -> None:
-        """Ask Odoo for a model's fields in any case."""
-        await self._gate.schema(
-            self._caller,
-            model,
-            instance=self._instance,
-            lang=self._context.lang,
-            max_age=0.0,
         )
 
     async def _label(self, model: str) -> str | None:

@@ -13,9 +13,8 @@ from odooport.groups import group_out, groups_in
 from odooport.model import Call, Page, Record, Reference
 from odooport.paging import Paging, Place
 from odooport.records import OdooRecord, check_fits, model_of, records_of
-from odooport.scalars import is_mapping
 from odooport.schema import TEXTUAL, ModelSchema
-from odooport.usecases.asking import Asking, rechecked
+from odooport.usecases.asking import Asking, reread
 from odooport.usecases.shapes import (
     field_names,
     id_list,
@@ -31,7 +30,7 @@ from odooport.values import record_out
 class Reading(Asking):
     """Reading records; see ``Odoo``."""
 
-    @rechecked
+    @reread
     async def search_read(
         self,
         model: str,
@@ -131,7 +130,7 @@ class Reading(Asking):
         offset: int = 0,
     ) -> list[R]: ...
 
-    @rechecked
+    @reread
     async def search(
         self,
         model: str | type[OdooRecord],
@@ -191,7 +190,7 @@ class Reading(Asking):
         self, /, model: type[R], ids: Sequence[int]
     ) -> list[R]: ...
 
-    @rechecked
+    @reread
     async def read(
         self,
         model: str | type[OdooRecord],
@@ -277,7 +276,7 @@ class Reading(Asking):
         order = joined(["id"], names)
         return [{name: record[name] for name in order} for record in records]
 
-    @rechecked
+    @reread
     async def count(
         self, model: str | type[OdooRecord], domain: Any = None, *, q: str | None = None
     ) -> int:
@@ -294,7 +293,7 @@ class Reading(Asking):
         schema = await self._schema(model_of(model))
         return await self._count(schema.model, await self._domain(schema, domain, q))
 
-    @rechecked
+    @reread
     async def name_search(
         self,
         model: str,
@@ -335,7 +334,7 @@ class Reading(Asking):
         except (TypeError, IndexError, ValueError) as exc:
             raise unexpected("name_search", model) from exc
 
-    @rechecked
+    @reread
     async def default_get(
         self, model: str, fields: Sequence[str] | None = None
     ) -> Record:
@@ -350,12 +349,13 @@ class Reading(Asking):
         """
         schema = await self._schema(model)
         names = field_names(schema, fields) or list(schema.fields)
-        values = await self._run(self._call(model, "default_get", list(names)))
-        if not is_mapping(values):
-            raise unexpected("default_get", model)
-        return record_out(schema, values)
+        return await self._default_values(
+            schema,
+            names,
+            lambda *args: self._run(self._call(model, "default_get", *args)),
+        )
 
-    @rechecked
+    @reread
     async def aggregate(
         self,
         model: str,

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
-from odooport.discovery import required_to_create
+from odooport.catalogue import OWN_OPERATIONS, catalogued, merged
+from odooport.discovery import parents_of, required_to_create
 from odooport.errors import (
     AnswerLost,
     GatewayProtocolError,
@@ -13,7 +15,7 @@ from odooport.errors import (
     OdooRefused,
 )
 from odooport.model import Call
-from odooport.records import OdooRecord, OdooValues, model_of, plain
+from odooport.records import OdooRecord, OdooValues, model_of, plain, plain_row
 from odooport.scalars import is_empty
 from odooport.schema import Field, ModelSchema
 from odooport.translations import by_language, texts_in
@@ -23,26 +25,6 @@ from odooport.usecases.shapes import id_list, ids_in, unexpected
 from odooport.writing import many_in, values_in
 
 _METHOD = re.compile(r"[a-z][a-z0-9_]*", re.ASCII | re.IGNORECASE)
-
-_OWN_USE_CASE = {
-    "search": "search",
-    "search_read": "search",
-    "web_search_read": "search",
-    "read": "read",
-    "web_read": "read",
-    "search_count": "count",
-    "read_group": "aggregate",
-    "web_read_group": "aggregate",
-    "name_search": "search",
-    "fields_get": "describe",
-    "default_get": "defaults",
-    "create": "create",
-    "web_save": "create or update",
-    "write": "update",
-    "unlink": "delete",
-    "copy": "copy",
-}
-"""Methods that ``call`` leaves to the use cases, which check what they are given."""
 
 type _Values = Mapping[str, Any] | OdooValues
 """What is written to one record."""
@@ -99,11 +81,12 @@ class Writing(Reading):
         creates the record, and no server tells.
         """
         try:
-            defaults = await self._defaults(schema, fresh=False)
+            defaults = await self._defaults(schema)
+            parents = await parents_of(schema, self._schema)
         except OdooportError:
             # An explanation is a courtesy; Odoo's refusal is the answer.
             return ""
-        required = required_to_create(schema, defaults)
+        required = required_to_create(schema, defaults, parents)
         missing = [
             name for name in required if any(is_empty(row.get(name)) for row in sent)
         ]
@@ -133,7 +116,7 @@ class Writing(Reading):
         """
         schema = await self._schema(model_of(model))
         asked = ids_in(ids, "ids")
-        row: Mapping[str, Any] = plain(schema, values)
+        row = plain_row(schema, values)
         if not row:
             raise InvalidRequest("There is nothing to change: give values.")
         if (several := by_language(schema, row, asked)) is not None:
@@ -183,7 +166,7 @@ class Writing(Reading):
 
     @rechecked
     async def copy(
-        self, model: str, record_id: int, *, values: Mapping[str, Any] | None = None
+        self, model: str, record_id: int, *, values: _Values | None = None
     ) -> int:
         """Copy a record.
 
@@ -202,7 +185,8 @@ class Writing(Reading):
         schema = await self._schema(model)
         asked = ids_in([record_id], "id")
         lookups = self._lookups()
-        sent = await values_in(schema, values or {}, lookups, creating=False, ids=asked)
+        row = plain_row(schema, values or {})
+        sent = await values_in(schema, row, lookups, creating=False, ids=asked)
         made = await self._settled(self._call(model, "copy", list(asked), sent), asked)
         return _made(made, model)[0]
 
@@ -228,6 +212,8 @@ class Writing(Reading):
             What the method returned, as Odoo gives it; None if nothing.
 
         Raises:
+            InvalidRequest: It is no public method, has an operation of its own, or
+                takes other arguments.
             RecordMissing: One of the records does not exist.
             OdooportError: See the error tree.
         """
@@ -236,12 +222,18 @@ class Writing(Reading):
                 f"{method!r} is no public method of Odoo: those begin with a letter "
                 "and hold letters, digits and underscores."
             )
-        if (instead := _OWN_USE_CASE.get(method)) is not None:
+        if (instead := OWN_OPERATIONS.get(method)) is not None:
             raise InvalidRequest(
-                f"Do not call {method!r} by name: use {instead}, which checks fields "
-                "and values before it sends them."
+                f"{method!r} has its own operation: {instead}. It checks fields and "
+                "values before it sends them."
             )
-        await self._schema(model)
+        schema = await self._schema(model)
+        known = catalogued(schema).get(method)
+        if known and known.on_records and ids is None and not _names_ids(args, kwargs):
+            # Odoo would take the next argument for the ids, and crash.
+            raise InvalidRequest(
+                f"{method!r} is called on records: give their ids, such as [7]."
+            )
         asked = () if ids is None else ids_in(ids, "ids")
         first = [] if ids is None else [list(asked)]
         call = Call(
@@ -252,7 +244,34 @@ class Writing(Reading):
             context=self._context,
             instance=self._instance,
         )
-        return await self._settled(call, asked)
+        try:
+            return await self._settled(call, asked)
+        except InvalidRequest as error:
+            if not (hint := await self._closest_methods(schema, method)):
+                raise
+            raise InvalidRequest(f"{error.message}{hint}", error.problems) from error
+
+    async def _closest_methods(self, schema: ModelSchema, method: str) -> str:
+        """Answer which known methods may be meant by one that is not known."""
+        try:
+            told = await self._gate.methods(
+                self._caller, schema.model, instance=self._instance
+            )
+        except OdooportError:
+            # A suggestion is a courtesy; the error that it belongs to is the answer.
+            told = None
+        known = merged(schema, told)
+        if method in known:
+            return ""
+        close = get_close_matches(method, known, n=3, cutoff=0.6)
+        return f" Did you mean {', '.join(map(repr, close))}?" if close else ""
+
+
+def _names_ids(args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> bool:
+    """Whether the arguments themselves say which records a method is called on."""
+    return (bool(args) and type(args[0]) in (int, list, tuple)) or "ids" in (
+        kwargs or {}
+    )
 
 
 def _terms(raw: Any, model: str) -> list[str] | None:
