@@ -5,6 +5,9 @@ really has, custom fields included::
 
     odooport schema generate res.partner --out models.py
 
+Do that as the Odoo user that the program will use. Another one may not see the same
+fields, and then the program ends with SchemaChanged.
+
 Usage: python examples/typed.py https://odoo.example.com DATABASE LOGIN SECRET
 """
 
@@ -24,14 +27,15 @@ async def main(address: str, database: str, login: str, secret: str) -> None:
         ada = PartnerValues(name="Ada Lovelace", country_id="Belgium")
         (made,) = await odoo.create(Partner, ada)
 
-        found = await odoo.search(Partner, [["id", "=", made]])
-        for partner in found:
-            country = partner.country_id.name if partner.country_id else "nowhere"
-            print(f"{partner.name} in {country}")
-
-        await odoo.write(Partner, [made], PartnerValues(active=False))
-        await odoo.unlink(Partner, [made])
-        print("archived, then deleted")
+        try:
+            for partner in await odoo.search(Partner, [["id", "=", made]]):
+                country = partner.country_id.name if partner.country_id else "nowhere"
+                print(f"{partner.name} in {country}")
+            await odoo.write(Partner, [made], PartnerValues(active=False))
+            print("archived")
+        finally:
+            await odoo.unlink(Partner, [made])
+            print("deleted")
 
 
 if __name__ == "__main__":

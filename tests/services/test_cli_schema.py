@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 import uvicorn
+from pydantic import TypeAdapter
 
-from odooport.errors import OdooAccessError, OdooFailed
+from odooport.errors import OdooAccessError, OdooFailed, OdooRefused
 from odooport.ports import OdooGateway
+from odooport.schema import Field, ModelSchema
 from odooport_adapters import MemoryGateway, wire_app
 from odooport_cli.main import main
 from odooport_runtime.serving import listen
@@ -95,8 +97,19 @@ def nobody() -> dict[str, str]:
 def edit(change: Callable[[dict[str, Any]], Any], file: Path = FILE) -> None:
     """Change the fields of each model in a snapshot, as if it had been taken then."""
     raw = json.loads(file.read_text())
-    change({name: model["fields"] for name, model in raw["models"].items()})
+    change(models := {name: model["fields"] for name, model in raw["models"].items()})
+    raw["models"] = {
+        model: {"fields": fields, "fingerprint": fingerprint(model, fields)}
+        for model, fields in models.items()
+    }
     file.write_text(json.dumps(raw))
+
+
+def fingerprint(model: str, fields: dict[str, Any]) -> str:
+    """Answer what the fingerprint of fields in a snapshot must be."""
+    kinds = TypeAdapter(dict[str, Field])
+    named = {name: {**field, "name": name} for name, field in fields.items()}
+    return ModelSchema(model, kinds.validate_python(named)).fingerprint
 
 
 def let_a_field_and_a_choice_go(models: dict[str, Any]) -> None:
@@ -274,9 +287,7 @@ def test_the_worst_model_comes_first(odooport):
 
 def test_models_that_came_and_went_are_in_one_table(odooport):
     odooport("snapshot --demo --out odoo-schema.json")
-    raw = json.loads(FILE.read_text())
-    raw["models"]["x.gone"] = raw["models"].pop("crm.lead")
-    FILE.write_text(json.dumps(raw))
+    edit(lambda models: models.update({"x.gone": models.pop("crm.lead")}))
     lines = odooport("diff odoo-schema.json live --demo").out.splitlines()
 
     assert lines[0] == "Models"
@@ -378,7 +389,7 @@ def test_what_counts_can_be_chosen(odooport, changed, options: str, status: int)
 
 def test_a_model_that_is_gone_does_not_fit(odooport):
     odooport("snapshot sale.order --demo --out odoo-schema.json")
-    FILE.write_text(FILE.read_text().replace('"sale.order": {', '"sale.ordr": {'))
+    edit(lambda models: models.update({"sale.ordr": models.pop("sale.order")}))
     checked = odooport("check odoo-schema.json --demo")
 
     assert checked.status == 1
@@ -395,12 +406,108 @@ def test_a_new_model_does_not_count(odooport):
     assert odooport("check odoo-schema.json --demo --fail-on any").status == 0
 
 
-def test_a_snapshot_of_nothing_fits(odooport):
+def test_a_snapshot_of_nothing_checks_nothing_and_says_so(odooport):
     odooport("snapshot res.partner --demo --out odoo-schema.json")
-    raw = json.loads(FILE.read_text())
-    FILE.write_text(json.dumps({**raw, "models": {}}))
+    edit(lambda models: models.clear())
+    checked = odooport("check odoo-schema.json --demo --fail-on any")
 
-    assert odooport("check odoo-schema.json --demo --fail-on any").out == "Fits.\n"
+    assert (checked.status, checked.out) == (2, "")
+    assert "'odoo-schema.json' holds no models" in checked.err
+
+
+def test_a_file_that_was_edited_by_hand_is_neither_fit_nor_unfit(odooport, changed):
+    FILE.write_text(FILE.read_text().replace('"required": true', '"required": false'))
+    checked = odooport("check odoo-schema.json --demo")
+
+    assert (checked.status, checked.out) == (2, "")
+    assert "/models/sale.order: Its fields do not have the fingerprint" in checked.err
+
+
+def test_a_byte_order_mark_does_no_harm(odooport):
+    odooport("snapshot res.partner --demo --out odoo-schema.json")
+    FILE.write_bytes(b"\xef\xbb\xbf" + FILE.read_bytes())
+
+    assert odooport("check odoo-schema.json --demo").out == "Fits.\n"
+
+
+@pytest.mark.parametrize("part", ["model", "field", "attribute", "entry", "label"])
+@pytest.mark.parametrize("text", ["\ud800", "\x1b[2Jx", "\x9b2J", "a\nb", "\u202e"])
+def test_a_hostile_file_ends_in_one_line(odooport, text: str, part: str):
+    odooport("snapshot res.lang --demo --out odoo-schema.json")
+    raw = json.loads(FILE.read_text())
+    fields = raw["models"]["res.lang"]["fields"]
+    match part:
+        case "model":
+            raw["models"][text] = raw["models"]["res.lang"]
+        case "field":
+            fields[text] = {"type": "char"}
+        case "attribute":
+            fields["code"][text] = 1
+        case "entry":
+            raw[text] = 1
+        case "label":
+            fields["code"]["label"] = text
+            fields["code"]["type"] = "text"  # and its fingerprint does not fit
+    FILE.write_text(json.dumps(raw))
+    checked = odooport("check odoo-schema.json --demo")
+
+    assert (checked.status, checked.out) == (2, "")
+    assert checked.err.removesuffix("\n").isprintable()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "check odoo-schema.json --demo --fail-on any",
+        "diff odoo-schema.json live --demo",
+        "diff odoo-schema.json live --demo --format json",
+        "generate res.lang --from odoo-schema.json --out -",
+        "generate res.lang --from odoo-schema.json --out - --format json-schema",
+        "generate res.lang --from odoo-schema.json --out - --format typescript",
+    ],
+)
+def test_texts_of_a_file_command_no_terminal(odooport, command: str):
+    odooport("snapshot res.lang --demo --out odoo-schema.json")
+    label = {"label": "Bad\x1b[2J\x9b\x7f\u202e"}
+    edit(lambda models: models["res.lang"]["code"].update(label))
+    outcome = odooport(command)
+
+    assert "Bad" in outcome.out
+    assert (outcome.out + outcome.err).replace("\n", "").isprintable()
+
+
+def test_what_odoo_says_commands_no_terminal(odooport, wire):
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise OdooRefused("No!\x1b[2J")
+
+    gateway = MemoryGateway.demo()
+    gateway.on("ir.model", "get_available_models", refuse)
+    made = odooport("snapshot --out odoo-schema.json", **wire(gateway))
+
+    assert made.status == 2
+    assert made.err == "odooport: No!\\u001b[2J\n"
+
+
+def test_a_snapshot_with_nothing_new_leaves_the_file_as_it_is(odooport):
+    odooport("snapshot res.partner --demo --out odoo-schema.json")
+    old = FILE.read_text().replace('"taken": "20', '"taken": "19')
+    FILE.write_text(old)
+    again = odooport("snapshot res.partner --demo --out odoo-schema.json")
+
+    assert again.status == 0
+    assert again.err.startswith("Unchanged since 19")
+    assert FILE.read_text() == old
+
+
+def test_a_snapshot_with_a_new_label_takes_the_place_of_the_old_one(odooport):
+    odooport("snapshot res.partner --demo --out odoo-schema.json")
+    new = FILE.read_text()
+    FILE.write_text(new.replace('"label": "Name"', '"label": "Nom"'))
+    assert '"Nom"' in FILE.read_text()
+    made = odooport("snapshot res.partner --demo --out odoo-schema.json")
+
+    assert made.err.startswith("Kept 1 model with ")
+    assert '"Nom"' not in FILE.read_text()
 
 
 def test_an_odoo_that_cannot_be_reached_is_neither_fit_nor_unfit(odooport, changed):
@@ -482,15 +589,22 @@ def test_a_snapshot_and_its_odoo_give_the_same_module(odooport):
     compile(kept.out, "models.py", "exec")
 
 
-@pytest.mark.parametrize("content", [None, "", "# by hand\n"])
+@pytest.mark.parametrize("content", ["", "# by hand\n"])
 def test_a_module_that_is_out_of_date_is_told_and_left_alone(odooport, content):
-    if content is not None:
-        MODULE.write_text(content)
+    MODULE.write_text(content)
     checked = odooport("generate res.partner --demo --out models.py --check")
 
     assert (checked.status, checked.out) == (1, "")
     assert "'models.py' is out of date" in checked.err
-    assert (MODULE.read_text() if MODULE.exists() else None) == content
+    assert MODULE.read_text() == content
+
+
+def test_a_module_that_is_missing_is_told_to_be(odooport):
+    checked = odooport("generate res.partner --demo --out models.py --check")
+
+    assert (checked.status, checked.out) == (1, "")
+    assert "'models.py' does not exist yet" in checked.err
+    assert not MODULE.exists()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from odooport.changes import _TYPES, Change, ChangeKind, Impact, Snapshot, compare
+from odooport.changes import (
+    _TYPES,
+    Change,
+    ChangeKind,
+    Impact,
+    Snapshot,
+    compare,
+    visible,
+)
 from odooport.errors import InvalidRequest
 from odooport.schema import Field, ModelSchema
 
@@ -353,6 +361,53 @@ def test_a_damaged_snapshot_is_told_by_place(path: str, value: Any, pointer: str
     with pytest.raises(InvalidRequest, match="damaged") as caught:
         Snapshot.from_json(json.dumps(raw))
     assert [problem.pointer for problem in caught.value.problems] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"x.thing"', '"X.thing"', "'X.thing' is no name of a model"),
+        ('"x.thing"', '"x\\u001bthing"', r"'x\x1bthing' is no name of a model"),
+        ('"f":', '"\\ud800":', r"'\ud800' is no name of a field of 'x.thing'"),
+        ('"f":', '"f-g":', "'f-g' is no name of a field of 'x.thing'"),
+        ('"Note"', '"\\udfff"', "/models/x.thing/fields/f/label: It has half of a"),
+        ('"default"', '"\\udfff"', "/instance: It has half of a"),
+        ('"char"', '"text"', "/models/x.thing: Its fields do not have the finger"),
+    ],
+)
+def test_a_file_that_is_not_as_it_was_written_is_told_by_place(old, new, told: str):
+    text = snapshot(model(TEXT)).to_json()
+    assert old in text
+
+    with pytest.raises(InvalidRequest) as caught:
+        Snapshot.from_json(text.replace(old, new))
+    assert told in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["_seq", "x_colLivMod", "x_$", "n\xe9", "1"])
+def test_a_field_may_have_any_name_that_odoo_takes(name: str):
+    text = snapshot(model(replace(TEXT, name=name))).to_json()
+    if name == "1":
+        with pytest.raises(InvalidRequest, match="'1' is no name of a field"):
+            Snapshot.from_json(text)
+    else:
+        assert name in Snapshot.from_json(text).models["x.thing"].fields
+
+
+def test_a_file_has_no_character_that_nobody_sees():
+    label = "a\x1b[2J\x9b\u2028\u202e\U000e0001\x7f z \u0646\u200c\u0645"
+    text = snapshot(model(replace(TEXT, label=label))).to_json()
+
+    kept = Snapshot.from_json(text)
+    assert kept.models["x.thing"].fields["f"].label == label
+    assert text.replace("\n", "").replace("\u200c", "").isprintable()
+
+
+def test_what_nobody_sees_is_shown_and_the_rest_stays():
+    assert (
+        visible("\xe9t\xe9\xa0: \x1b[0m\n\u202e")
+        == "\xe9t\xe9\xa0: \\u001b[0m\n\\u202e"
+    )
 
 
 def test_everything_that_is_damaged_is_told_at_once():

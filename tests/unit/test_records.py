@@ -131,6 +131,8 @@ def test_an_enum_is_called_after_its_class_and_field() -> None:
         ("odoo_model", "odoo_model_"),
         ("str", "str_"),
         ("_barcode_scanned", "barcode_scanned_"),
+        ("model_dump_json", "model_dump_json_"),
+        ("model_validate", "model_validate_"),
     ],
 )
 def test_an_attribute_is_called_after_its_field(field: str, attribute: str) -> None:
@@ -281,6 +283,84 @@ def test_only_what_was_set_is_sent_in_clean_form() -> None:
         "content": "AAEC",
     }
     assert values().to_values() == {}
+
+
+def test_values_show_only_what_was_set() -> None:
+    given = values(name="Desk")
+    setattr(given, "code", None)  # noqa: B010 - checkers do not know its fields
+    assert repr(given) == "XMadeValues(name='Desk', code=None)"
+    assert str(given) == "name='Desk' code=None"
+    assert repr(values()) == "XMadeValues()"
+
+
+def test_only_what_was_set_is_dumped_by_the_names_of_odoo() -> None:
+    moment = dt.datetime(2026, 11, 22, 16, 30, tzinfo=dt.UTC)
+    given = values(**{"global": "yes"}, moment=moment, country_id=Ref(20, "Belgium"))
+    assert given.model_dump() == {
+        "moment": moment,
+        "country_id": 20,
+        "global": "yes",
+    }
+    assert given.model_dump_json() == (
+        '{"moment":"2026-11-22T16:30:00Z","country_id":20,"global":"yes"}'
+    )
+    assert given.model_dump(include={"moment"}) == {"moment": moment}
+    assert values(count=3).model_dump(by_alias=False) == {"count": 3}
+
+
+LINES = Many(
+    add=[1, "Desk", ExternalId("x.a")],
+    set=[],
+    create=[values(name="A", total=Decimal("1.50")), {"name": "B"}],
+    update={3: {"name": "C"}, 4: values(code=None)},
+    delete=[Ref[Any](5)],
+)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"name": {"en_US": "Desk", "fr_FR": "Bureau"}, "code": None},
+        {"day": dt.date(2026, 11, 22), "moment": dt.datetime(2026, 11, 22, 16, 30)},
+        {"total": Decimal("12.50"), "ratio": 0.5, "done": False, "count": 0},
+        {"state": "to approve", "any": AnyRef("res.partner", 3), "global": "yes"},
+        {"country_id": Ref[Any](20, "Belgium"), "line_ids": [1, Ref[Any](2), "Desk"]},
+        {"country_id": ExternalId("base.be"), "line_ids": LINES},
+        {"country_id": "Belgium", "line_ids": Many()},
+        {"content": b"\x00\xff", "shape": {"a": [1]}, "looks": {"Colour": "blue"}},
+    ],
+)
+def test_values_come_back_from_json_and_write_the_same(given: dict[str, Any]) -> None:
+    before = values(**given)
+    after = type(before).model_validate_json(before.model_dump_json())
+    assert after.to_values() == before.to_values()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"add": 3}, "'add' takes a list"),
+        ({"ad": [3]}, "records are given as a list"),
+        ({"add": [{"id": 3}]}, "a record is given as"),
+        ({"create": [3]}, "a record's values are a dictionary"),
+        ({"update": [{"name": "x"}]}, "with the 'id' of each record once"),
+        ({"update": [{"id": 3}, {"id": 3}]}, "with the 'id' of each record once"),
+    ],
+)
+def test_words_that_say_nothing_are_refused(words: Any, told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        values(line_ids=words)
+
+
+@pytest.mark.parametrize("name", ["model_dump", "model_dump_x", "model_validate_x"])
+def test_a_field_may_be_called_as_pydantic_calls_its_methods(name: str) -> None:
+    schema = ModelSchema("x.made", {name: Field(name, "char", label="Made")})
+    made = record_model(schema).model_validate({"id": 1, name: "a"})
+    assert getattr(made, f"{name}_") == "a"
+    written = values_model(schema).model_validate({name: "a"})
+    assert written.to_values() == {name: "a"}
+    assert written.model_dump() == {name: "a"}
 
 
 def test_a_time_without_a_zone_is_utc() -> None:

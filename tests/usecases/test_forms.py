@@ -235,6 +235,10 @@ async def test_what_a_form_fills_in_can_be_sent_to_a_create(odoo: Odoo) -> None:
         "order_line": {"create": [{"product_id": product}, {"product_id": product}]},
     }
     filled = await odoo.onchange("sale.order", typed)
+    totals = {"amount_untaxed": filled.values.pop("amount_untaxed")}
+    del filled.values["amount_total"]
+    with pytest.raises(InvalidRequest, match="'amount_untaxed' is computed by Odoo"):
+        await odoo.create("sale.order", typed | filled.values | totals)
     (made,) = await odoo.create("sale.order", typed | filled.values)
     (order,) = await odoo.read("sale.order", [made], fields=["order_line"])
     assert len(order["order_line"]) == 2

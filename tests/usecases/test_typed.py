@@ -197,7 +197,7 @@ async def test_a_class_that_does_not_fit_is_refused_before_reading(
         "of type integer now, and not char or html or selection or text. 'country_id' "
         "points to 'res.country' now, and not to 'res.country.state'. 'parent_id' "
         "points to 'res.partner' now, and not to 'res.country'. Generate the classes "
-        "again."
+        "again, as the Odoo user whose program this is."
     )
     assert caught.value.model == "res.partner"
     assert caught.value.fingerprint == (await odoo.fields("res.partner")).fingerprint
@@ -252,3 +252,91 @@ async def test_every_model_in_memory_fills_its_class(odoo: Odoo) -> None:
         if schema.fields:
             cls = record_model(schema)
             assert all(type(row) is cls for row in await odoo.search(cls, limit=20))
+
+
+async def a_partner(odoo: Odoo) -> Partner:
+    (number,) = await odoo.create(Partner, PartnerValues(name="Ann"))
+    (ann,) = await odoo.read(Partner, [number])
+    return ann
+
+
+async def test_a_record_that_was_read_is_not_written(
+    odoo: Odoo, gateway: CountingGateway
+) -> None:
+    ann: Any = await a_partner(odoo)
+    gateway.calls.clear()
+    for wrong in (
+        lambda: odoo.write(Partner, [ann.id], ann),
+        lambda: odoo.create(Partner, ann),
+        lambda: odoo.onchange("res.partner", ann),
+        lambda: odoo.copy("res.partner", ann.id, values=ann),
+    ):
+        with pytest.raises(InvalidRequest, match="an object of a class for writing"):
+            await wrong()
+    with pytest.raises(InvalidRequest) as caught:
+        await odoo.create(Partner, [PartnerValues(name="Ben"), ann])
+    assert [problem.pointer for problem in caught.value.problems] == ["/1"]
+    assert gateway.called == []
+
+
+async def test_a_class_or_a_list_in_place_of_values_is_refused(odoo: Odoo) -> None:
+    wrong: Any = PartnerValues
+    with pytest.raises(InvalidRequest, match="The class 'PartnerValues' cannot be"):
+        await odoo.create(Partner, wrong)
+    wrong = [PartnerValues(name="Ann")]
+    with pytest.raises(InvalidRequest, match="without a list"):
+        await odoo.write(Partner, [1], wrong)
+
+
+async def test_a_form_takes_values_objects(odoo: Odoo) -> None:
+    values = PartnerValues(name="Ann")
+    assert await odoo.onchange("res.partner", values) == (
+        await odoo.onchange("res.partner", {"name": "Ann"})
+    )
+
+
+async def test_a_copy_takes_values_objects(odoo: Odoo) -> None:
+    ann = await a_partner(odoo)
+    made = await odoo.copy("res.partner", ann.id, values=PartnerValues(name="Bea"))
+    (bea,) = await odoo.read(Partner, [made])
+    assert bea.display_name == "Bea"
+
+
+async def test_where_a_class_says_nothing_the_name_is_asked_for(odoo: Odoo) -> None:
+    cls: Any = Partner
+    for wrong in (
+        lambda: odoo.search_read(cls),
+        lambda: odoo.aggregate(cls),
+        lambda: odoo.name_search(cls, "Ann"),
+        lambda: odoo.default_get(cls),
+        lambda: odoo.describe(cls),
+        lambda: odoo.fields(cls),
+        lambda: odoo.relations(cls),
+        lambda: odoo.actions(cls, 1),
+        lambda: odoo.methods(cls),
+        lambda: odoo.onchange(cls, {}),
+        lambda: odoo.copy(cls, 1),
+        lambda: odoo.call(cls, "action_archive", [1]),
+    ):
+        with pytest.raises(InvalidRequest, match="give the technical name here, such"):
+            await wrong()
+
+
+@pytest.mark.parametrize("wrong", [PartnerValues, PartnerValues(name="x"), None, int])
+async def test_a_search_says_which_class_it_takes(odoo: Odoo, wrong: Any) -> None:
+    with pytest.raises(InvalidRequest, match="or the class of its records") as caught:
+        await odoo.search(wrong)
+    assert "'res.partner'" in caught.value.message
+
+
+async def test_values_that_went_through_json_write_the_same(odoo: Odoo) -> None:
+    values = PartnerValues(
+        name="Ann",
+        country_id=ExternalId("base.be"),
+        child_ids=Many(create=[PartnerValues(name="Ben")]),
+        type=PartnerType.CONTACT,
+    )
+    again = PartnerValues.model_validate_json(values.model_dump_json())
+    (number,) = await odoo.create(Partner, again)
+    (ann,) = await odoo.read(Partner, [number])
+    assert (ann.country_id, len(ann.child_ids)) == (Ref(20, "Belgium"), 1)

@@ -193,6 +193,8 @@ class ModelDescription:
         label: What people call it.
         fingerprint: The same as long as the model's structure is the same.
         required: At level ``create``: what must be given, as far as Odoo tells.
+        computed: At level ``create``: required fields that Odoo works out from others,
+            with what from; they must be given if it cannot.
         defaults: At level ``create``: what Odoo fills in by itself.
         notes: What could not be found out, and why.
     """
@@ -204,6 +206,7 @@ class ModelDescription:
     label: str | None = None
     fingerprint: str = ""
     required: list[str] | None = None
+    computed: dict[str, list[str]] | None = None
     defaults: Record | None = None
     notes: Sequence[str] = ()
 
@@ -218,6 +221,7 @@ class ModelDescription:
             label=told.label,
             fingerprint=told.fingerprint,
             required=told.required,
+            computed=told.computed,
             defaults=told.defaults,
             notes=told.notes,
         )
@@ -486,6 +490,9 @@ def _(answer: ModelDescription, plain: dict[str, Any]) -> str:
         )
     if answer.required is not None:
         head += f"\nMust be given: {', '.join(answer.required) or 'nothing'}"
+    for name, paths in (answer.computed or {}).items():
+        head += f"\nMust be given unless Odoo can work it out: {name}"
+        head += f", from {', '.join(paths)}"
     if answer.defaults is not None:
         head += f"\nFilled in by Odoo: {compact(plain['defaults'])}"
     return lines("\n".join([head, *answer.notes]), plain["fields"])

@@ -14,7 +14,6 @@ from pydantic import Field
 from pydantic_core import to_jsonable_python
 
 from odooport import Level, Odoo, OnchangeResult, Operation, RelationGraph
-from odooport.catalogue import matching
 from odooport.discovery import MAX_DEPTH
 from odooport.model import DEFAULT_LIMIT
 from odooport.usecases import Identity
@@ -146,8 +145,7 @@ async def find_methods(
     What a record's own buttons would call is told by record_actions. The list need not
     be complete.
     """
-    found = await odoo.methods(model)
-    return MethodList.of(matching(found, query or ""), limit)
+    return MethodList.of(await odoo.methods(model, query=query), limit)
 
 
 async def record_actions(

@@ -146,6 +146,15 @@ class LocalContainer(Container):
     """The same for a door without keys: whoever starts the service is its only user."""
 
     policy = providers.Singleton(LocalPolicy)
+    # A provider of a parent keeps the parent's providers, so the gate is told anew.
+    gate = providers.Singleton(
+        Gate,
+        Container.gateway,
+        policy,
+        Container.limiter,
+        Container.audit,
+        clock=Container.clock,
+    )
     principal = providers.Singleton(
         principal_of,
         "local",

@@ -137,14 +137,16 @@ def merged(
     }
 
 
-def matching(methods: Iterable[MethodInfo], query: str) -> list[MethodInfo]:
+def matching(methods: Iterable[MethodInfo], query: str, model: str) -> list[MethodInfo]:
     """Answer the methods that a query may mean, in the order given.
 
-    Every word of it must be in the name or the summary, or a word that Odoo's apps use
-    for the same: one posts an invoice, confirms an order and validates a transfer.
+    Every word of it must be in the name, the summary or the model's name, or a word
+    that Odoo's apps use for the same: one posts an invoice, confirms an order and
+    validates a transfer.
 
     Args:
         methods: What to look through.
+        model: The model that has the methods.
         query: A few words; those such as ``the`` do not count, nor does a plural.
     """
     wanted = [
@@ -155,7 +157,7 @@ def matching(methods: Iterable[MethodInfo], query: str) -> list[MethodInfo]:
     return [
         method
         for method in methods
-        if all(_says(method, meanings) for meanings in wanted)
+        if all(_says(method, model, meanings) for meanings in wanted)
     ]
 
 
@@ -163,8 +165,8 @@ def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") else word
 
 
-def _says(method: MethodInfo, meanings: Iterable[str]) -> bool:
-    text = f"{method.name} {method.summary}".casefold()
+def _says(method: MethodInfo, model: str, meanings: Iterable[str]) -> bool:
+    text = f"{method.name} {method.summary} {model}".casefold()
     return any(meaning in text for meaning in meanings)
 
 

@@ -40,8 +40,9 @@ _SHOWN_PROBLEMS = 3
 
 _MODEL_NAME = re.compile(r"[a-z0-9_.]+", re.ASCII)
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*", re.ASCII)
-"""What Odoo takes for names: ``regex_object_name`` and ``regex_pg_name`` in
-``odoo/models.py``. Its own modules have capitals in names of fields too."""
+"""What Odoo takes for names, capitals included (``regex_object_name`` and
+``regex_pg_name`` in ``odoo/models.py``). A field of a module may also have any other
+name that an attribute in Python can have."""
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS = "\u200c\u200d"
@@ -65,9 +66,7 @@ def visible(text: str) -> str:
             else character
         )
         for character in text
-    ).replace(
-        "\x7f", "\\u007f"
-    )  # which JSON leaves as it is
+    )
 
 
 class Impact(StrEnum):
@@ -296,7 +295,7 @@ def _bad_names(found: _File) -> Iterator[Problem]:
             yield Problem("/models", f"{show(name)} is no name of a model.")
     for model, entry in found.models.items():
         for name in entry.fields:
-            if not _FIELD_NAME.fullmatch(name):
+            if not (_FIELD_NAME.fullmatch(name) or name.isidentifier()):
                 text = f"{show(name)} is no name of a field of {show(model)}."
                 yield Problem("/models", text)
 
@@ -312,7 +311,7 @@ def _half_characters(raw: Any) -> Iterator[Problem]:
         elif is_sequence(value):
             waiting += [(f"{pointer}/{i}", item) for i, item in enumerate(value)]
         elif isinstance(value, str) and _is_cut(value):
-            yield Problem(visible(pointer), "It has half of a character in it.")
+            yield Problem(_place(pointer), "It has half of a character in it.")
 
 
 def _is_cut(text: str) -> bool:
@@ -353,7 +352,7 @@ def _field(
 ) -> Field:
     """Answer a field; what is wrong with it is added to the problems."""
     problems += [
-        Problem(visible(f"{pointer}/{key}"), "A field has no such attribute.")
+        Problem(_place(f"{pointer}/{key}"), "A field has no such attribute.")
         for key in sorted(raw.keys() - _DEFAULTS.keys())
     ]
     field = Field(name, "")
@@ -372,9 +371,14 @@ def _field(
 
 def _problems(error: ValidationError, pointer: str = "") -> list[Problem]:
     return [
-        Problem(visible("/".join([pointer, *map(str, item["loc"])])), f"{item['msg']}.")
+        Problem(_place("/".join([pointer, *map(str, item["loc"])])), f"{item['msg']}.")
         for item in error.errors(include_url=False, include_input=False)
     ]
+
+
+def _place(pointer: str) -> str:
+    """Answer a pointer that can be shown in a line, whatever names are in it."""
+    return visible(pointer).replace("\n", "\\n")
 
 
 def _unreadable(problems: Sequence[Problem]) -> InvalidRequest:

@@ -4,6 +4,7 @@ It asks Odoo as the caller, through the gate, and no question twice.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from itertools import batched
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,7 @@ class Lookups:
         self._similar: dict[tuple[str, str], Sequence[Reference]] = {}
         self._external: dict[str, tuple[str, int] | None] = {}
         self._defaults: dict[tuple[str, str], Any] = {}
-        self._stored: dict[tuple[str, int, tuple[str, ...]], Record] = {}
+        self._stored: dict[tuple[str, int, tuple[str, ...], Context], Record] = {}
 
     async def schema(self, model: str) -> ModelSchema:
         """Answer the schema of a model.
@@ -137,22 +138,44 @@ class Lookups:
             RecordMissing: One of them does not exist.
             OdooportError: See the error tree.
         """
-        names = tuple(fields)
-        asked = [each for each in ids if (model, each, names) not in self._stored]
+        return await self._read(model, ids, tuple(fields), self._context)
+
+    async def held(self, model: str, ids: Sequence[int], field: str) -> Sequence[int]:
+        """Answer what an x2many field holds on any of these records, archived or not.
+
+        Raises:
+            RecordMissing: One of them does not exist.
+            OdooportError: See the error tree.
+        """
+        whole = replace(self._context, active_test=False)
+        found: dict[int, None] = {}
+        for row in await self._read(model, ids, (field,), whole):
+            if not is_sequence(held := row.get(field)):
+                raise _unexpected("read", model)
+            found |= dict.fromkeys(held)
+        return list(found)
+
+    async def _read(
+        self, model: str, ids: Sequence[int], names: tuple[str, ...], context: Context
+    ) -> list[Record]:
+        known = self._stored
+        asked = [each for each in ids if (model, each, names, context) not in known]
         if asked:
             size = min(len(asked), self._caller.principal.max_rows)
             for some in batched(asked, size):
-                rows = await self._run(model, "read", list(some), fields=list(names))
+                rows = await self._run(
+                    model, "read", list(some), fields=list(names), context=context
+                )
                 for row in _rows(rows, "read", model):
-                    self._stored[model, row["id"], names] = row
-        missing = [each for each in ids if (model, each, names) not in self._stored]
+                    known[model, row["id"], names, context] = row
+        missing = [each for each in ids if (model, each, names, context) not in known]
         if missing:
             raise RecordMissing(
                 f"{model!r} has no record with id {missing[0]}: it was deleted, or "
                 "never was.",
                 missing,
             )
-        return [self._stored[model, each, names] for each in ids]
+        return [known[model, each, names, context] for each in ids]
 
     async def _find(self, model: str, name: str) -> list[Reference]:
         schema = await self.schema(model)
@@ -237,13 +260,20 @@ class Lookups:
         model, number = found
         return (str(model), number) if is_integer(number) else None
 
-    async def _run(self, model: str, method: str, *args: Any, **kwargs: Any) -> Any:
+    async def _run(
+        self,
+        model: str,
+        method: str,
+        *args: Any,
+        context: Context | None = None,
+        **kwargs: Any,
+    ) -> Any:
         call = Call(
             model,
             method,
             args,
             kwargs,
-            context=self._context,
+            context=context or self._context,
             instance=self._instance,
         )
         return await self._gate.run(self._caller, call)

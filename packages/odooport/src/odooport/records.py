@@ -164,7 +164,7 @@ def _targets(value: Any) -> Any:
         return value
     if is_sequence(value):
         return [_target(item) for item in value]
-    if is_mapping(value) and value and value.keys() <= _WORDS:  # as JSON has it
+    if is_mapping(value) and value.keys() <= _WORDS:  # as JSON has it
         return _many(value)
     raise ValueError(
         "records are given as a list of Refs, ids, exact names or ExternalIds, or as "
@@ -284,7 +284,7 @@ class OdooValues(BaseModel):
     default.
 
     ``repr``, ``model_dump`` and ``model_dump_json`` have only what was set, by the
-    names of Odoo. Records in relations are dumped as ``to_values`` spells them, so that
+    names of Odoo. Records in relations are dumped as ``to_values`` spells them, and
     ``model_validate_json`` reads the JSON back to values that write the same.
 
     Attributes:
@@ -320,7 +320,9 @@ class OdooValues(BaseModel):
 
     # pydantic's own names and defaults, but for what was not set.
 
-    def model_dump(self, *, exclude_unset: bool = True, **options: Any) -> Any:
+    def model_dump(
+        self, *, exclude_unset: bool = True, **options: Any
+    ) -> dict[str, Any]:
         """Answer what was set, as Python values; see pydantic for the options."""
         return super().model_dump(exclude_unset=exclude_unset, **options)
 

@@ -223,7 +223,8 @@ class OnchangeResult:
         values: The fields that would change, with their clean values. A one2many or
             many2many says in words what would change: ``{"add": [3], "create": [{…}],
             "update": [{"id": 5, …}], "remove": [4], "delete": [6]}``. Lines that were
-            sent to be created are there whole, so this can be sent to a create.
+            sent to be created are there whole, so this can be sent to a create,
+            without the fields that only Odoo computes, such as totals.
         warnings: What the form would say.
     """
 
@@ -439,7 +440,7 @@ class OnchangeRequest:
                 plain[name] = value
         try:
             sent |= await values_in(
-                schema, plain, lookup, creating=creating, pointer="/values"
+                schema, plain, lookup, creating=creating, pointer="/values", form=True
             )
         except InvalidRequest as wrong:
             problems += _problems(wrong)
@@ -515,7 +516,7 @@ class OnchangeRequest:
         """Answer what shall happen to lines, in words that a write takes as well.
 
         The lines that were sent to be created come back whole, with what the form adds
-        to them, so that the answer can be sent along as it is.
+        to them.
         """
         words: dict[str, list[Any]] = {}
         made: dict[Any, Record] = {
@@ -593,6 +594,7 @@ async def _parent(field: Field, values: Mapping[str, Any], lookup: Lookup) -> An
         lookup,
         creating="id" not in values,
         pointer=f"/values/{field.name}",
+        form=True,
     )
     if "id" in values:
         sent["id"] = scalars.record_id(field, values["id"])

@@ -13,13 +13,13 @@ properties              those to change, by label or by technical name
 ======================  ===============================================================
 
 A wrong value is a ``Problem`` with its place, and all of them are told at once. Odoo
-itself empties a many2one that is given as text, dict or pair, and empties every
-property that is not sent along. A text in several languages is no part of this: see
-``translations``.
+itself empties a many2one that is given as text, dict or pair, empties every property
+that is not sent along, and changes or deletes through a list also what is not in it. A
+text in several languages is no part of this: see ``translations``.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as _entry
 from typing import Any, Protocol
@@ -81,6 +81,14 @@ class Lookup(Protocol):
         """
         ...
 
+    async def held(self, model: str, ids: Sequence[int], field: str) -> Sequence[int]:
+        """Answer what an x2many field holds on any of these records, archived or not.
+
+        Raises:
+            RecordMissing: One of them does not exist.
+        """
+        ...
+
 
 MAX_DEPTH = 16
 """How deep x2many commands may nest records in records."""
@@ -88,6 +96,7 @@ MAX_DEPTH = 16
 _SET_BY_ODOO = frozenset({"id", "create_uid", "create_date", "write_uid", "write_date"})
 _EXTERNAL_ID = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z0-9_.\-]+", re.ASCII)
 _SHOWN_RECORDS = 10
+_SHOWN_PATHS = 5
 
 _WORDS = {
     "add": "[3, 'VIP']",
@@ -122,6 +131,7 @@ async def values_in(
     creating: bool,
     ids: Sequence[int] = (),
     pointer: str = "",
+    form: bool = False,
 ) -> dict[str, Any]:
     """Check the values of one record and put them in Odoo's form.
 
@@ -130,13 +140,16 @@ async def values_in(
         values: Field names with clean values, or with what Odoo answered.
         lookup: Answers what must be known of related models and records.
         creating: Whether a record is created; it cannot have lines to change then.
-        ids: The records to write on; their properties are kept where not given.
+        ids: The records to write on; their properties are kept where not given, and
+            only what their lists hold is changed or deleted through those.
         pointer: Where the values stand in the request, as a JSON pointer.
+        form: Whether a form is filled in and nothing saved: it holds what Odoo
+            computes, too, and lines that were not saved yet.
 
     Raises:
         InvalidRequest: With a problem for every value that is wrong.
     """
-    writer = _Writer(lookup)
+    writer = _Writer(lookup, form=form)
     spot = _Spot(schema, pointer, creating=creating, ids=tuple(ids))
     sent = await writer.record(spot, values)
     writer.finish(schema)
@@ -209,8 +222,9 @@ class _Spot:
 class _Writer:
     """Converts the values of records, nested ones included; collects what is wrong."""
 
-    def __init__(self, lookup: Lookup) -> None:
+    def __init__(self, lookup: Lookup, *, form: bool = False) -> None:
         self._lookup = lookup
+        self._form = form
         self._problems: list[Problem] = []
 
     def finish(self, schema: ModelSchema) -> None:
@@ -231,6 +245,8 @@ class _Writer:
             place = below(spot.at, name)
             try:
                 field = _writable(spot.schema, name)
+                if not self._form and (told := _set_elsewhere(field)):
+                    raise InvalidRequest(told)
                 if field.type == "properties":
                     last.append((field, value, place))
                 elif field.type in TO_MANY:
@@ -307,12 +323,20 @@ class _Writer:
             )
         return _of_model(field, external_id, found)
 
-    async def _record_ids(self, field: Field, items: Sequence[Any], at: str) -> Any:
-        """Answer the ids of several records; what is wrong goes to its own place."""
+    async def _record_ids(
+        self, field: Field, items: Sequence[Any], at: str, owner: _Spot | None = None
+    ) -> list[int]:
+        """Answer the ids of several records; what is wrong goes to its own place.
+
+        With an ``owner``, its records must hold them.
+        """
         ids: list[int] = []
         for index, item in enumerate(items):
             try:
-                ids.append(await self._record_id(field, item))
+                number = await self._record_id(field, item)
+                if owner is not None:
+                    await self._check_held(field, number, owner)
+                ids.append(number)
             except InvalidRequest as wrong:
                 self._problem(f"{at}/{index}", wrong.message)
         return ids
@@ -332,7 +356,8 @@ class _Writer:
         for index, item in enumerate(value):
             place = f"{at}/{index}"
             try:
-                sent.append(await self._command(field, item, place, spot))
+                linked = _linked(sent)
+                sent.append(await self._command(field, item, place, spot, linked))
             except InvalidRequest as wrong:
                 self._problem(place, wrong.message)
         return sent
@@ -349,18 +374,22 @@ class _Writer:
         ids: dict[str, list[int]] = {}
         for word in ("delete", "remove", "set", "add"):
             if is_sequence(items := value.get(word)):
-                ids[word] = await self._record_ids(field, items, f"{at}/{word}")
+                owner = spot if word == "delete" else None
+                place = f"{at}/{word}"
+                ids[word] = await self._record_ids(field, items, place, owner)
         sent = [Command.delete(number) for number in ids.get("delete", ())]
         sent += [Command.unlink(number) for number in ids.get("remove", ())]
         if "set" in ids:
             sent.append(Command.set(ids["set"]))
         sent += [Command.link(number) for number in ids.get("add", ())]
+        linked = _linked(sent)
         for word in ("update", "create"):
             items = value.get(word)
             for index, item in enumerate(items if is_sequence(items) else ()):
                 place = f"{at}/{word}/{index}"
                 try:
-                    sent.append(await self._line(field, word, item, place, spot))
+                    line = await self._line(field, word, item, place, spot, linked)
+                    sent.append(line)
                 except InvalidRequest as wrong:
                     self._problem(place, wrong.message)
         self._check_once(field, sent, at)
@@ -403,8 +432,30 @@ class _Writer:
                     f"of {field.name!r}; say one.",
                 )
 
+    async def _check_held(
+        self, field: Field, number: int, spot: _Spot, linked: Collection[int] = ()
+    ) -> None:
+        """Check that a record to change or delete is one of the field's.
+
+        Odoo does not look: it changes whatever record of the other model is named
+        (``odoo/fields.py``, ``write_real`` of both x2many fields). ``linked`` are those
+        that the same value puts there before. Taking out what is not there changes
+        nothing, so ``remove`` needs no such check.
+        """
+        if self._form or spot.creating or number in linked:
+            return
+        held = await self._lookup.held(spot.schema.model, spot.ids, field.name)
+        if number not in held:
+            raise InvalidRequest(_not_held(field, number, held))
+
     async def _line(
-        self, field: Field, word: str, item: Any, at: str, spot: _Spot
+        self,
+        field: Field,
+        word: str,
+        item: Any,
+        at: str,
+        spot: _Spot,
+        linked: Collection[int],
     ) -> list[Any]:
         if word == "create":
             return Command.create(await self._nested(field, item, at, spot, None))
@@ -414,6 +465,7 @@ class _Writer:
                 f"{{'id': 7, 'name': 'Ann'}}, not {show(item)}."
             )
         number = scalars.record_id(field, item["id"])
+        await self._check_held(field, number, spot, linked)
         values = {name: value for name, value in item.items() if name != "id"}
         return Command.update(
             number, await self._nested(field, values, at, spot, number)
@@ -428,7 +480,7 @@ class _Writer:
         return await self.record(spot.line(field, comodel, at, number), values)
 
     async def _command(
-        self, field: Field, item: Any, at: str, spot: _Spot
+        self, field: Field, item: Any, at: str, spot: _Spot, linked: Collection[int]
     ) -> list[Any]:
         code, number, values = _command_parts(field, item)
         changes = (Command.UPDATE, Command.DELETE, Command.UNLINK)
@@ -441,11 +493,14 @@ class _Writer:
                 )
             case Command.UPDATE:
                 number = scalars.record_id(field, number)
+                await self._check_held(field, number, spot, linked)
                 return Command.update(
                     number, await self._nested(field, values, f"{at}/2", spot, number)
                 )
             case Command.DELETE:
-                return Command.delete(await self._record_id(field, number))
+                number = await self._record_id(field, number)
+                await self._check_held(field, number, spot)
+                return Command.delete(number)
             case Command.UNLINK:
                 return Command.unlink(await self._record_id(field, number))
             case Command.LINK:
@@ -602,6 +657,25 @@ def _writable(schema: ModelSchema, name: Any) -> Field:
     return schema.field(name)
 
 
+def _set_elsewhere(field: Field) -> str:
+    """Say where to write in place of a field that only Odoo sets; empty if here.
+
+    Odoo drops a value for such a field where it is not stored, and keeps it where it
+    is: a total that its lines do not add up to.
+    """
+    if not field.readonly:
+        return ""
+    if field.related is not None:
+        return f"{field.name!r} shows {field.related!r} of this record; write it there."
+    if not field.depends:
+        return ""
+    paths = list(dict.fromkeys(field.depends))
+    shown = ", ".join(paths[:_SHOWN_PATHS])
+    if len(paths) > _SHOWN_PATHS:
+        shown += ", …"
+    return f"{field.name!r} is computed by Odoo from {shown}; write those instead."
+
+
 def _relation(field: Field) -> str:
     if field.relation is None:
         raise InvalidRequest(f"{field.name!r} does not say which model it names.")
@@ -676,6 +750,27 @@ def _nothing_yet(field: Field, word: str) -> str:
     return f"A new record has no {field.name!r} yet, so there is nothing to {word}."
 
 
+def _linked(sent: Iterable[Sequence[Any]]) -> set[int]:
+    """Answer the records that commands put into a field."""
+    linked: set[int] = set()
+    for code, number, values in sent:
+        if code == Command.LINK:
+            linked.add(number)
+        elif code == Command.SET:
+            linked.update(values)
+    return linked
+
+
+def _not_held(field: Field, number: int, held: Sequence[int]) -> str:
+    shown = ", ".join(map(str, held[:_SHOWN_RECORDS])) or "none"
+    if len(held) > _SHOWN_RECORDS:
+        shown += ", …"
+    return (
+        f"{field.name!r} of these records does not hold {number}; it holds {shown}. To "
+        f"change or delete another {field.relation!r} record, do so on that record."
+    )
+
+
 def _read_properties(raw: Any) -> list[Property]:
     return properties_of(raw) if are_definitions(raw) else []
 
@@ -714,8 +809,9 @@ def _command_parts(field: Field, item: Any) -> tuple[Command, Any, Any]:
 def _no_languages_here(field: Field, value: Any) -> str:
     if not field.translated:
         return (
-            f"{field.name!r} is not translated: send one text such as 'Some text', "
-            f"not {show(value)}."
+            f"{field.name!r} is not translated: it has one text for all languages, and "
+            "writing it replaces that for everybody. Send one text such as 'Some "
+            f"text', not {show(value)}."
         )
     return (
         f"{field.name!r} cannot be given in several languages while a record is made, "

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from odooport.changes import visible
 from odooport.errors import InvalidRequest, OdooportError
 from odooport_cli import schema
 
@@ -318,7 +319,7 @@ def _shown(moment: datetime) -> str:
 
 
 def _complain(error: OdooportError) -> None:
-    typer.echo(f"odooport: {error.message}", err=True)
+    typer.echo(visible(f"odooport: {error.message}"), err=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -10,7 +10,7 @@ import secrets
 import shutil
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import groupby
@@ -26,6 +26,7 @@ from odooport.changes import (
     Impact,
     Snapshot,
     compare,
+    visible,
 )
 from odooport.errors import (
     AnswerLost,
@@ -108,7 +109,10 @@ async def snapshot(
     ] = None,
     demo: DemoOption = False,
 ) -> int:
-    """Keep in a file what models look like now."""
+    """Keep in a file what models look like now.
+
+    A file that would have nothing new but the moment is left as it is.
+    """
     async with _connected(demo=demo) as odoo:
         look = await _look(odoo, instance, models or None, lang)
     unknown = [
@@ -118,12 +122,15 @@ async def snapshot(
     ]
     if unknown:
         raise InvalidRequest(" ".join(unknown))
-    _write(out, look.snapshot.to_json())
+    since = _same(out, look.snapshot)
+    if since is None:
+        _write(out, look.snapshot.to_json())
     for model, error in sorted(look.errors.items()):
         _say(f"Left out {model!r}: {_line(error.message)}")
     fields = sum(len(schema.fields) for schema in look.snapshot.models.values())
-    models_kept = _number(len(look.snapshot.models), "model")
-    _say(f"Kept {models_kept} with {_number(fields, 'field')}.")
+    size = f"{_number(len(look.snapshot.models), 'model')} with "
+    size += _number(fields, "field")
+    _say(f"Kept {size}." if since is None else f"Unchanged since {since}: {size}.")
     return FITS
 
 
@@ -147,10 +154,10 @@ async def diff(
             "new": _head(after),
             "changes": [asdict(change) for change in changes],
         }
-        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        _tell(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         _show(changes)
-        typer.echo(f"{_number(len(changes), 'change')}: {_counted(changes)}.")
+        _tell(f"{_number(len(changes), 'change')}: {_counted(changes)}.")
     if skipped := sorted(_uncompared(before, after) | _uncompared(after, before)):
         shown = ", ".join(skipped[:_SHOWN_MODELS])
         more = len(skipped) - _SHOWN_MODELS
@@ -178,6 +185,11 @@ async def check(
     and 2 if that could not be found out.
     """
     kept = _read(file)
+    if not kept.models:
+        raise InvalidRequest(
+            f"{file!r} holds no models, so there is nothing to check: take a snapshot "
+            "with the models that your programs use."
+        )
     lang = None if kept.lang == SOURCE_LANGUAGE else kept.lang
     async with _connected(demo=demo) as odoo:
         look = await _look(odoo, instance, list(kept.models), lang)
@@ -194,7 +206,7 @@ async def check(
     _show(bad)
     verdict = f"Does not fit: {_counted(bad)}." if bad else "Fits."
     others = f" Changes that do not count here: {_counted(rest)}." if rest else ""
-    typer.echo(verdict + others)
+    _tell(verdict + others)
     return DIFFERS if bad else FITS
 
 
@@ -241,9 +253,11 @@ async def generate(
     if not check_only:
         _write(out, text)
         return FITS
-    if _holds(out, text):
+    there = _content(out)
+    if there == text.encode():
         return FITS
-    _say(f"{out!r} is out of date: run the same command without --check.")
+    state = "does not exist yet" if there is None else "is out of date"
+    _say(f"{out!r} {state}: run the same command without --check.")
     return DIFFERS
 
 
@@ -277,7 +291,7 @@ def _generated(language: Language, schemas: Sequence[ModelSchema]) -> str:
             return python_source(schemas)
         case Language.JSON_SCHEMA:
             document = json_schema(schemas)
-            return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+            return visible(json.dumps(document, ensure_ascii=False, indent=2)) + "\n"
         case Language.TYPESCRIPT:
             return typescript_source(schemas)
 
@@ -406,8 +420,14 @@ def _fails(change: Change, threshold: Threshold, audience: Audience) -> bool:
 # Showing
 
 
+def _tell(text: str) -> None:
+    """Print to stdout what may have texts of a file or of Odoo in it."""
+    typer.echo(visible(text))
+
+
 def _say(text: str) -> None:
-    typer.echo(text, err=True)
+    """Print to stderr what may have texts of a file or of Odoo in it."""
+    typer.echo(visible(text), err=True)
 
 
 def _line(text: str) -> str:
@@ -444,11 +464,11 @@ def _show(changes: Sequence[Change]) -> None:
     whole = [change for change in changes if change.field is None]
     within = [change for change in changes if change.field is not None]
     if whole:
-        typer.echo("Models")
+        _tell("Models")
         _table("MODEL", [(change.model, change) for change in whole])
     models = [list(some) for _, some in groupby(within, lambda change: change.model)]
     for some in sorted(models, key=lambda some: -some[0].worst.rank):
-        typer.echo(some[0].model)
+        _tell(some[0].model)
         _table("FIELD", [(change.field or "", change) for change in some])
 
 
@@ -461,8 +481,8 @@ def _table(heading: str, named: Sequence[tuple[str, Change]]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for *cells, last in rows:
         padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        typer.echo("  ".join(["", *padded, last]))
-    typer.echo("")
+        _tell("  ".join(["", *padded, last]))
+    _tell("")
 
 
 _ONE_VALUE = frozenset(
@@ -497,7 +517,7 @@ def _shown(value: Any) -> str:
 
 def _read(name: str) -> Snapshot:
     try:
-        text = Path(name).read_text(encoding="utf-8")
+        text = Path(name).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InvalidRequest(f"Cannot read {name!r}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -508,12 +528,25 @@ def _read(name: str) -> Snapshot:
         raise InvalidRequest(f"{name!r}: {error.message}", error.problems) from error
 
 
-def _holds(name: str, text: str) -> bool:
-    """Whether a file has exactly this text; one that is missing has none."""
+def _same(name: str, taken: Snapshot) -> str | None:
+    """Answer since when a file holds what was taken, or None if it does not."""
+    if name == _STDOUT or not Path(name).is_file():
+        return None
     try:
-        return Path(name).read_bytes() == text.encode()
+        kept = _read(name)
+    except InvalidRequest:
+        return None  # the new snapshot takes its place, or cannot and says so
+    if _content(name) != replace(taken, taken=kept.taken).to_json().encode():
+        return None
+    return str(_head(kept)["taken"])
+
+
+def _content(name: str) -> bytes | None:
+    """Answer what a file holds; None if it is missing."""
+    try:
+        return Path(name).read_bytes()
     except FileNotFoundError:
-        return False
+        return None
     except OSError as error:
         raise InvalidRequest(f"Cannot read {name!r}: {error.strerror}.") from error
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from odooport.catalogue import MethodInfo, merged
+from odooport.catalogue import MethodInfo, matching, merged
 from odooport.discovery import (
     MAX_DEPTH,
     Description,
@@ -307,11 +307,12 @@ class Knowing(Reading):
 
         An Odoo 19 tells of its methods itself, if the caller's Odoo user is in the
         group for it and its secret is an API key. Otherwise these are the methods of
-        the standard apps that we know; ``source`` says which it was.
+        the standard apps that we know; ``source`` says which it was. Methods that have
+        a use case of their own are left out.
 
         Args:
             model: The model's technical name.
-            query: Only those with this text in their name or summary.
+            query: Only those that these words may mean, such as ``confirm order``.
 
         Raises:
             OdooportError: See the error tree.
@@ -324,15 +325,8 @@ class Knowing(Reading):
         except OdooFailed:
             # One docstring that Odoo 19 cannot read takes the whole document down.
             told = None
-        part = (query or "").casefold()
-        return sorted(
-            (
-                method
-                for method in merged(schema, told).values()
-                if part in method.name.casefold() or part in method.summary.casefold()
-            ),
-            key=lambda method: method.name,
-        )
+        found = sorted(merged(schema, told).values(), key=lambda method: method.name)
+        return matching(found, query or "", model)
 
     async def version(self) -> ServerVersion:
         """Answer what the Odoo server says of itself.
