@@ -316,9 +316,10 @@ async def test_relations_lead_out_of_a_model(http):
 
 async def test_methods_are_found_with_their_arguments(http):
     answer = await http.get("/v1/models/sale.order/methods?q=action_confirm")
-    (method,) = answer.json()["methods"]
-    assert method["on_records"] is True
-    assert method["signature"].startswith("action_confirm(")
+    found = {it["name"]: it for it in answer.json()["methods"]}
+    assert found["action_confirm"]["on_records"] is True
+    assert found["action_confirm"]["signature"].startswith("action_confirm(")
+    assert "write" not in found
 
 
 async def test_what_can_be_done_with_a_record_is_told(http):
@@ -998,6 +999,28 @@ async def test_a_reader_changes_nothing(reader, http, partner):
     ]:
         problem(answer, 403, "permission_denied")
     assert await everything(http) == before
+
+
+@pytest.mark.parametrize(
+    "lines", [lambda child: {"delete": [child]}, lambda child: [[2, child, 0]]]
+)
+async def test_an_editor_deletes_nothing_through_a_list(door, http, partner, lines):
+    firm = int(partner.rpartition("/")[2])
+    child = {"name": "Kim", "parent_id": firm}
+    made = await http.post(f"{PARTNERS}/records", json=child)
+    number = made.json()["id"]
+    before = await everything(http)
+    async with door.client("editor") as editor:
+        values = {"child_ids": lines(number)}
+        told = problem(
+            await editor.patch(partner, json=values), 403, "permission_denied"
+        )
+        assert "not even through 'child_ids'" in told["detail"]
+        copied = await editor.post(f"{partner}/copy", json=values)
+        problem(copied, 422, "invalid_request")
+        assert await everything(http) == before
+        kept = {"child_ids": {"update": [{"id": number, "name": "Kim"}]}}
+        assert (await editor.patch(partner, json=kept)).status_code == 200
 
 
 async def test_what_odoo_forbids_its_user_is_a_403(gateway, tmp_path):

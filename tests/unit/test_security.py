@@ -506,6 +506,75 @@ def test_reading_by_id_is_bounded_too():
     )
 
 
+NESTED = {"child_ids": [[0, 0, {"name": "x", "child_ids": [[2, 51, 0]]}]]}
+DELETING = {
+    "command": {"child_ids": [[2, 50, 0]]},
+    "tuples": {"child_ids": ((2, 50, 0),)},
+    "short": {"child_ids": [[2, 50]]},
+    "a number with a point": {"child_ids": [[2.0, 50, 0]]},
+    "after another": {"child_ids": [[4, 3, 0], [2, 50, 0]]},
+    "in a new record": NESTED,
+    "in a changed record": {"child_ids": [[1, 5, {"child_ids": [[2, 51]]}]]},
+    "two records deep": {"parent": [[1, 5, NESTED]]},
+    "in values in a list": {"parent": [[0, 0, [{"child_ids": [[2, 51]]}]]]},
+    "in values where none belong": {"parent": [[4, NESTED, 0]]},
+    "in values in place of a list": {"parent": {"child_ids": [[2, 51]]}},
+}
+
+
+@pytest.mark.parametrize("values", DELETING.values(), ids=DELETING.keys())
+def test_who_may_not_delete_does_not_delete_through_a_list_either(values):
+    editor = principal("editor")
+    for call in (
+        Call("res.partner", "write", ([1], values)),
+        Call("res.partner", "write", ([1],), {"vals": values}),
+        Call("res.partner", "create", (values,)),
+        Call("res.partner", "create", ([{"name": "x"}, values],)),
+        Call("res.partner", "copy", ([1], values)),
+        Call("res.partner", "copy", ([1],), {"default": values}),
+        Call("res.partner", "web_save", ([1], values, {})),
+    ):
+        assert not judge(editor, call).allowed
+        assert judge(principal("full"), call).allowed
+
+
+def test_a_refusal_to_delete_through_a_list_names_the_list_and_what_to_do():
+    call = Call("res.partner", "write", ([1], DELETING["in a new record"]))
+
+    assert judge(principal("editor"), call) == Decision(
+        False,
+        "The role 'editor' may not delete records, not even through 'child_ids': use "
+        "'remove' to take them out of it, or a key with the role 'full'.",
+        "role-editor",
+        call,
+    )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"tag_ids": [[6, 0, [2, 3]]]},
+        {"tag_ids": [2, 3]},
+        {"tag_ids": [[3, 2, 0], [4, 2, 0], [5, 0, 0], []]},
+        {"child_ids": [[0, 0, {"tag_ids": [[6, 0, [2, 3]]]}], [1, 2, {"color": 2}]]},
+        {"properties": {"tags": [2, 3], "number": 2}},
+        {"name": "2", "color": 2, "note": b"2", "empty": [], "none": None},
+    ],
+)
+def test_other_commands_are_not_taken_for_a_deletion(values):
+    editor = principal("editor")
+
+    assert judge(editor, Call("res.partner", "write", ([1], values))).allowed
+    assert judge(editor, Call("res.partner", "create", (values,))).allowed
+
+
+def test_a_form_that_deletes_a_line_saves_nothing_and_is_let_through():
+    values = {"order_line": [[2, 5, 0]]}
+    call = Call("sale.order", "onchange", ([1], values, ["order_line"], {}))
+
+    assert judge(principal("reader"), call).allowed
+
+
 def test_every_operation_has_a_role_that_may():
     for operation in Operation:
         assert any(operation in role.operations for role in ROLES.values())

@@ -37,6 +37,24 @@ MADE = ModelSchema(
             definition_record="team_id",
             definition_record_field="definitions",
         ),
+        "sum": Field(
+            "sum",
+            "monetary",
+            readonly=True,
+            depends=("line_ids.total", "ratio", "line_ids.total"),
+        ),
+        "rest": Field(
+            "rest", "float", readonly=True, stored=False, depends=tuple("abcdef")
+        ),
+        "email": Field(
+            "email",
+            "char",
+            readonly=True,
+            depends=("team_id.email",),
+            related="team_id.email",
+        ),
+        "guess": Field("guess", "char", depends=("city",)),
+        "sealed": Field("sealed", "char", readonly=True),
     },
 )
 
@@ -116,6 +134,11 @@ class Known:
             ("made", 9): {"id": 9, "properties": filled(aa="green")},
             ("made", 10): {"id": 10, "properties": []},
         }
+        self.held_by: dict[tuple[str, int, str], list[int]] = {
+            ("made", 7, "line_ids"): [5, 8, 7, 3],
+            ("made", 8, "line_ids"): [*range(30, 50)],
+            ("made", 5, "line_ids"): [6],
+        }
         self.team: Any = False
 
     async def named(self, model: str, name: str) -> Sequence[Reference]:
@@ -141,6 +164,13 @@ class Known:
         except KeyError:
             raise RecordMissing("gone", ids) from None
 
+    async def held(self, model: str, ids: Sequence[int], field: str) -> Sequence[int]:
+        return [
+            number
+            for each in ids
+            for number in self.held_by.get((model, each, field), [])
+        ]
+
 
 async def look_up(model):
     if model == "made":
@@ -165,6 +195,7 @@ async def test_what_was_read_can_be_written_back(partner, schemas, answer_of):
         for name, field in partner.fields.items()
         if name not in {"id", "create_uid", "create_date", "write_uid", "write_date"}
         and field.type != "binary"  # the recording holds their sizes in their place
+        and not (field.readonly and field.depends)  # Odoo computes them
     }
     for record in (read, record_out(partner, read)):
         values = {name: record[name] for name in record.keys() & kept}
@@ -240,7 +271,7 @@ async def test_what_was_read_can_be_written_back(partner, schemas, answer_of):
     ],
 )
 async def test_a_clean_value_becomes_odoos(name, outside, inside):
-    sent = (await written({name: outside}))[name]
+    sent = (await written({name: outside}, ids=[7]))[name]
     assert sent == inside
     assert type(sent) is type(inside)
 
@@ -286,7 +317,10 @@ async def test_a_clean_value_becomes_odoos(name, outside, inside):
         ("tag_ids", {"set": [1], "add": [2]}, "'add' cannot stand beside it"),
         ("tag_ids", {"set": [1], "delete": []}, "'delete' cannot stand beside it"),
         ("tag_ids", {"add": [1], "remove": [1]}, "1 stands under both 'remove' and"),
-        ("city", {"en_US": "x"}, "'city' is not translated: send one text"),
+        ("city", {"en_US": "x"}, "not translated: it has one text for all languages"),
+        ("sum", 5, "computed by Odoo from line_ids.total, ratio; write those instead"),
+        ("rest", 5, r"computed by Odoo from a, b, c, d, e, …; write"),
+        ("email", "a@b.c", "'email' shows 'team_id.email' of this record; write it"),
         ("title", {"en_US": "x"}, "cannot be given in several languages while"),
         ("properties", "x", "send those to change by their label, such as"),
         ("properties", [3], "send those to change by their label"),
@@ -340,12 +374,12 @@ async def test_a_wrong_value_is_refused_and_says_what_is_right(name, value, told
         ([[0, 0]], "/line_ids/0/2", "fields with values"),
         ([[1, 0, {}]], "/line_ids/0", "ids go from 1"),
         ([[4, 1], [0, 0, {"name": ""}]], "/line_ids/1/2/name", "is required"),
-        ([[1, 4, {"done": "no"}]], "/line_ids/0/2/done", "is a boolean"),
+        ([[1, 5, {"done": "no"}]], "/line_ids/0/2/done", "is a boolean"),
     ],
 )
 async def test_a_wrong_command_is_refused_at_its_place(commands, pointer, told):
     with pytest.raises(InvalidRequest, match=told) as caught:
-        await written({"line_ids": commands})
+        await written({"line_ids": commands}, ids=[7])
     assert [problem.pointer for problem in caught.value.problems] == [pointer]
 
 
@@ -451,6 +485,95 @@ async def test_writing_a_country_by_name_works_on_the_real_schema(partner, schem
     assert sent == {"country_id": 20}
     with pytest.raises(InvalidRequest, match="'country_id' is called exactly 'Bel'"):
         await values_in(partner, {"country_id": "Bel"}, Known(schemas), creating=False)
+
+
+# Records of a list
+
+
+@pytest.mark.parametrize(
+    ("lines", "pointer", "number"),
+    [
+        ({"update": [{"id": 5}, {"id": 50, "name": "x"}]}, "/update/1", 50),
+        ({"delete": [5, 50]}, "/delete/1", 50),
+        ([[1, 50, {"name": "x"}]], "/0", 50),
+        ([[4, 60], [2, 50, 0]], "/1", 50),
+        ([[4, 50], [2, 50, 0]], "/1", 50),
+        ([[1, 50, {}], [4, 50]], "/0", 50),
+    ],
+)
+async def test_a_list_changes_and_deletes_only_what_it_holds(lines, pointer, number):
+    with pytest.raises(InvalidRequest) as caught:
+        await written({"line_ids": lines}, ids=[7])
+    (problem,) = caught.value.problems
+    assert problem.pointer == f"/line_ids{pointer}"
+    assert problem.message == (
+        "'line_ids' of these records does not hold 50; it holds 5, 8, 7, 3. To change "
+        "or delete another 'made' record, do so on that record."
+    )
+
+
+@pytest.mark.parametrize(
+    ("ids", "told"),
+    [([8], r"holds 30, 31, .*, 39, …\. To"), ([9], "holds none"), ([], "holds none")],
+)
+async def test_what_a_list_holds_is_told_as_far_as_it_helps(ids, told):
+    with pytest.raises(InvalidRequest, match=told):
+        await written({"line_ids": {"delete": [50]}}, ids=ids)
+
+
+async def test_of_several_records_one_must_hold_it():
+    sent = await written({"line_ids": [[1, 40, {}], [2, 5]]}, ids=[7, 8])
+    assert sent == {"line_ids": [[1, 40, {}], [2, 5, 0]]}
+
+
+async def test_a_line_of_a_line_must_be_its_own():
+    def nested(number):
+        inner = {"update": [{"id": number, "name": "x"}]}
+        return {"line_ids": {"update": [{"id": 5, "line_ids": inner}]}}
+
+    assert await written(nested(6), ids=[7])
+    with pytest.raises(InvalidRequest, match="does not hold 8; it holds 6") as caught:
+        await written(nested(8), ids=[7])
+    pointers = [problem.pointer for problem in caught.value.problems]
+    assert pointers == ["/line_ids/update/0/line_ids/update/0"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        {"add": [50], "update": [{"id": 50, "name": "x"}]},
+        {"set": [50], "update": [{"id": 50, "name": "x"}]},
+        [[4, 50, 0], [1, 50, {"name": "x"}]],
+        [[6, 0, [50]], [1, 50, {"name": "x"}]],
+        {"remove": [50]},
+        [[3, 50, 0]],
+    ],
+)
+async def test_what_is_added_may_be_changed_and_what_is_not_there_removed(lines):
+    assert await written({"line_ids": lines}, ids=[7])
+
+
+# What Odoo computes
+
+
+async def test_what_odoo_computes_is_refused_in_a_line_too():
+    lines = {"create": [{"name": "x", "sum": 5}]}
+    with pytest.raises(InvalidRequest) as caught:
+        await written({"line_ids": lines}, creating=True)
+    pointers = [problem.pointer for problem in caught.value.problems]
+    assert pointers == ["/line_ids/create/0/sum"]
+
+
+async def test_what_only_a_form_may_not_change_can_be_written():
+    values = {"guess": "x", "sealed": "y"}
+    assert await written(values) == values
+
+
+async def test_a_form_holds_what_odoo_computes_and_lines_that_are_not_saved():
+    values = {"sum": 5.0, "email": "a@b.c", "line_ids": [[1, 50, {"sum": 1.0}]]}
+    assert await values_in(MADE, values, Known(look_up), creating=False, form=True) == (
+        values
+    )
 
 
 # Properties
@@ -601,7 +724,7 @@ async def test_a_record_that_moves_keeps_what_both_parents_define():
 
 async def test_the_properties_of_a_line_are_checked_as_well():
     line = {"id": 7, "properties": {"Size": 9}}
-    sent = await written({"line_ids": {"update": [line]}})
+    sent = await written({"line_ids": {"update": [line]}}, ids=[7])
     assert sent["line_ids"] == [[1, 7, {"properties": STORED | {"bb": 9}}]]
     line = {"team_id": 1, "properties": {"Size": "x"}}
     with pytest.raises(InvalidRequest) as caught:

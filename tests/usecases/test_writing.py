@@ -207,3 +207,55 @@ async def test_a_method_that_does_not_exist_is_the_callers_mistake(odoo: Odoo) -
 async def test_a_right_that_is_missing_is_an_error(demo: Odoo) -> None:
     with pytest.raises(OdooAccessError):
         await demo.write("res.company", [1], {"name": "Hijacked"})
+
+
+async def family(odoo: Odoo, name: str) -> tuple[int, list[int]]:
+    """Answer a company with one contact, and another contact."""
+    (firm,) = await odoo.create("res.partner", {"name": name, "is_company": True})
+    children = await odoo.create(
+        "res.partner", [{"name": "a", "parent_id": firm}, {"name": "b"}]
+    )
+    return firm, children
+
+
+@pytest.mark.parametrize("word", ["update", "delete"])
+async def test_a_list_reaches_no_record_of_somebody_else(
+    odoo: Odoo, gateway: CountingGateway, word: str
+) -> None:
+    firm, (own, foreign) = await family(odoo, "Firm")
+    for number in (foreign, own):
+        item = {"id": number, "name": "Changed"} if word == "update" else number
+        values = {"child_ids": {word: [item]}}
+        if number == own:
+            await odoo.write("res.partner", [firm], values)
+            continue
+        gateway.calls.clear()
+        with pytest.raises(InvalidRequest, match=f"it holds {own}") as caught:
+            await odoo.write("res.partner", [firm], values)
+        pointers = [problem.pointer for problem in caught.value.problems]
+        assert pointers == [f"/child_ids/{word}/0"]
+        assert gateway.called == ["read"]
+        assert gateway.calls[-1].context.active_test is False
+    (left,) = await odoo.read("res.partner", [foreign], fields=["name"])
+    assert left["name"] == "b"
+
+
+async def test_an_order_takes_no_total(odoo: Odoo, gateway: CountingGateway) -> None:
+    (order,) = await odoo.search("sale.order", [["state", "=", "draft"]], limit=1)
+    with pytest.raises(InvalidRequest, match="'amount_total' is computed by Odoo from"):
+        await odoo.write("sale.order", [order], {"amount_total": 5})
+    assert "write" not in gateway.called
+    await odoo.onchange("sale.order", {"amount_total": 5})
+    assert gateway.called[-1] == "onchange"
+
+
+@pytest.mark.parametrize("word", ["update", "remove", "delete"])
+async def test_a_copy_leaves_the_lines_of_the_record_alone(
+    odoo: Odoo, word: str
+) -> None:
+    (order,) = await odoo.search("sale.order", [["order_line", "!=", False]], limit=1)
+    (read,) = await odoo.read("sale.order", [order], fields=["order_line"])
+    line = read["order_line"][0]
+    what = [{"id": line, "name": "x"}] if word == "update" else [line]
+    with pytest.raises(InvalidRequest, match="copy first, then write on the copy"):
+        await odoo.copy("sale.order", order, values={"order_line": {word: what}})

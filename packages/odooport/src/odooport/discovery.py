@@ -359,7 +359,7 @@ def full_entry(field: Field) -> dict[str, Any]:
     if field.groups:
         entry["groups"] = list(field.groups)
     if field.depends:
-        entry["computed_from"] = list(field.depends)
+        entry["computed_from"] = list(dict.fromkeys(field.depends))
     if field.related is not None:
         entry["related"] = field.related
     if field.definition_record is not None:

@@ -298,8 +298,8 @@ def record_fields(schema: ModelSchema) -> list[str]:
 def value_fields(schema: ModelSchema) -> list[str]:
     """Answer the fields that a class for writing has unless it is told which.
 
-    All but those that Odoo sets by itself, and those that are computed at each reading
-    and cannot be written.
+    All but those that only Odoo sets: stamps, and what it computes or shows from
+    elsewhere.
     """
     raw = {"raw"} if schema.model in RAW_BYTES else set[str]()
     return [
@@ -307,6 +307,7 @@ def value_fields(schema: ModelSchema) -> list[str]:
         for name, entry in schema.fields.items()
         if name not in _STAMPS | {"id", "display_name"} | raw
         and (entry.stored or not entry.readonly)
+        and not entry.derived
         and not name.startswith(_GROUPS)
     ]
 

@@ -188,6 +188,11 @@ class Field:
             definition_record_field=wire.get("definition_record_field") or None,
         )
 
+    @property
+    def derived(self) -> bool:
+        """Whether only Odoo sets it: read-only, and computed or related."""
+        return self.readonly and (bool(self.depends) or self.related is not None)
+
     def structure(self) -> dict[str, Any]:
         """Answer what programs depend on: no label, no help, no label of a choice.
 

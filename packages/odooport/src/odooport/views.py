@@ -175,7 +175,7 @@ class RecordAction:
     """What a button of a record's form would do now.
 
     Attributes:
-        name: The method to call with the record's id, or the id of a window action.
+        name: The method to call with the record's id, or an action's id or external id.
         kind: ``object`` for a method, ``action`` for a window action.
         label: What people read on the button.
         available: Whether the form shows it for this record; None if that cannot be
@@ -226,10 +226,12 @@ class OnchangeResult:
             sent to be created are there whole, so this can be sent to a create,
             without the fields that only Odoo computes, such as totals.
         warnings: What the form would say.
+        derived: What the form would show and only Odoo sets, such as totals.
     """
 
     values: Record
     warnings: tuple[OnchangeWarning, ...] = ()
+    derived: Record = default(default_factory=dict[str, Any])
 
 
 def record_actions(form: FormView, values: Mapping[str, Any]) -> list[RecordAction]:
@@ -480,12 +482,17 @@ class OnchangeRequest:
         if not is_mapping(changed) or not (is_empty(warning) or is_mapping(warning)):
             raise self._unexpected()
         values = self._clean(self.schema, changed, self.lines)
+        derived = {
+            name: values.pop(name)
+            for name in list(values)
+            if name in self.schema.fields and self.schema.fields[name].derived
+        }
         if not is_mapping(warning):
-            return OnchangeResult(values)
+            return OnchangeResult(values, derived=derived)
         text = {
             key: str(warning.get(key) or "") for key in ("title", "message", "type")
         }
-        return OnchangeResult(values, (OnchangeWarning(**text),))
+        return OnchangeResult(values, (OnchangeWarning(**text),), derived)
 
     def _clean(
         self,
@@ -528,7 +535,12 @@ class OnchangeRequest:
         def line(values: Any) -> Record:
             if schema is None or not is_mapping(values):
                 return {}
-            return self._clean(schema, values, {})
+            clean = self._clean(schema, values, {})
+            return {
+                name: value
+                for name, value in clean.items()
+                if name not in schema.fields or not schema.fields[name].derived
+            }
 
         for command in commands:
             match command:

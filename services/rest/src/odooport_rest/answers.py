@@ -220,7 +220,12 @@ class WarningItem(BaseModel):
 class OnchangeAnswer(BaseModel):
     """What a form would fill in."""
 
-    values: dict[str, Any] = Field(description="The values that would change.")
+    values: dict[str, Any] = Field(
+        description="The values that would change; they can be sent to a create."
+    )
+    derived: dict[str, Any] = Field(
+        description="What the form would show and only Odoo sets, such as totals."
+    )
     warnings: list[WarningItem]
 
 

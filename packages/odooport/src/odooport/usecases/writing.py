@@ -13,11 +13,12 @@ from odooport.errors import (
     InvalidRequest,
     OdooportError,
     OdooRefused,
+    Problem,
 )
-from odooport.model import Call
+from odooport.model import Call, Command
 from odooport.records import OdooRecord, OdooValues, model_of, plain, plain_row
-from odooport.scalars import is_empty
-from odooport.schema import Field, ModelSchema
+from odooport.scalars import is_empty, refusal
+from odooport.schema import TO_MANY, Field, ModelSchema
 from odooport.translations import by_language, texts_in
 from odooport.usecases.asking import rechecked
 from odooport.usecases.reading import Reading
@@ -187,6 +188,7 @@ class Writing(Reading):
         lookups = self._lookups()
         row = plain_row(schema, values or {})
         sent = await values_in(schema, row, lookups, creating=False, ids=asked)
+        _check_copied_lines(schema, sent)
         made = await self._settled(self._call(model, "copy", list(asked), sent), asked)
         return _made(made, model)[0]
 
@@ -283,6 +285,27 @@ def _terms(raw: Any, model: str) -> list[str] | None:
         return list(dict.fromkeys(str(row["source"]) for row in rows))
     except (TypeError, ValueError, LookupError) as exc:
         raise unexpected("get_field_translations", model) from exc
+
+
+def _check_copied_lines(schema: ModelSchema, sent: Mapping[str, Any]) -> None:
+    """Refuse what would change the lines of the record that is copied.
+
+    Raises:
+        InvalidRequest: With a problem for every field that does.
+    """
+    old = {Command.UPDATE, Command.DELETE, Command.UNLINK}
+    problems = [
+        Problem(
+            f"/{name}",
+            f"A copy has no {name!r} of its own yet, so there is nothing to update, "
+            "remove or delete: copy first, then write on the copy.",
+        )
+        for name, commands in sent.items()
+        if schema.fields[name].type in TO_MANY
+        and any(command[0] in old for command in commands)
+    ]
+    if problems:
+        raise refusal(f"What to write on the copy of {schema.model!r}", problems)
 
 
 def _made(raw: Any, model: str) -> list[int]:
