@@ -1015,12 +1015,32 @@ async def test_an_editor_deletes_nothing_through_a_list(door, http, partner, lin
         told = problem(
             await editor.patch(partner, json=values), 403, "permission_denied"
         )
-        assert "not even through 'child_ids'" in told["detail"]
+        assert "'editor' may not delete 'res.partner'" in told["detail"]
         copied = await editor.post(f"{partner}/copy", json=values)
-        problem(copied, 422, "invalid_request")
+        problem(copied, 403, "permission_denied")
         assert await everything(http) == before
         kept = {"child_ids": {"update": [{"id": number, "name": "Kim"}]}}
         assert (await editor.patch(partner, json=kept)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "users",
+    [
+        {"create": [{"login": "evil", "name": "Evil"}]},
+        {"add": [2]},
+        [[1, 2, {"login": "x"}]],
+    ],
+    ids=str,
+)
+async def test_a_protected_model_is_not_changed_through_another(http, partner, users):
+    before = (await http.get("/v1/models/res.users/records?fields=login")).json()
+    answer = await http.patch(partner, json={"user_ids": users})
+    assert answer.status_code in (403, 422)
+    if not isinstance(users, list):  # user 2 is none of this contact's
+        told = problem(answer, 403, "permission_denied")
+        assert "'res.users' can be read but not changed here" in told["detail"]
+    after = (await http.get("/v1/models/res.users/records?fields=login")).json()
+    assert after == before
 
 
 async def test_what_odoo_forbids_its_user_is_a_403(gateway, tmp_path):

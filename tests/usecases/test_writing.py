@@ -1,5 +1,7 @@
 """Creating, changing and deleting records, and calling methods."""
 
+from typing import Any
+
 import pytest
 
 from odooport import (
@@ -259,3 +261,13 @@ async def test_a_copy_leaves_the_lines_of_the_record_alone(
     what = [{"id": line, "name": "x"}] if word == "update" else [line]
     with pytest.raises(InvalidRequest, match="copy first, then write on the copy"):
         await odoo.copy("sale.order", order, values={"order_line": {word: what}})
+
+
+@pytest.mark.parametrize(
+    "country",
+    [{"external_id": "base.be", "id": 1}, {"external_id": "base.be", "name": "France"}],
+    ids=str,
+)
+async def test_a_record_is_named_in_one_way(odoo: Odoo, country: Any) -> None:
+    with pytest.raises(InvalidRequest, match="in one way"):
+        await odoo.create("res.partner", {"name": "Ada", "country_id": country})

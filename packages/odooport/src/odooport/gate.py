@@ -480,6 +480,17 @@ class Gate:
         """Answer what the policy would say of a call; nothing is sent or counted."""
         return await self._policy.authorize(caller.principal, call)
 
+    async def permit(self, caller: Caller, call: Call) -> None:
+        """Check that the policy allows what another call does along the way.
+
+        Raises:
+            PermissionDenied: It does not; the audit keeps that.
+        """
+        decision = await self.judge(caller, call)
+        if not decision.allowed:
+            async with self._traced(_event(caller, call)):
+                raise PermissionDenied(decision.reason)
+
     async def _authorize(self, caller: Caller, call: Call) -> Decision:
         decision = await self._policy.authorize(caller.principal, call)
         if not decision.allowed:

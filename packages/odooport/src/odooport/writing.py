@@ -25,7 +25,12 @@ from dataclasses import field as _entry
 from typing import Any, Protocol
 
 from odooport import scalars
-from odooport.errors import InvalidRequest, Problem, RecordMissing
+from odooport.errors import (
+    InvalidRequest,
+    OdooAccessError,
+    Problem,
+    RecordMissing,
+)
 from odooport.model import Command, Record, Reference
 from odooport.properties import (
     MANY_VALUES,
@@ -49,6 +54,14 @@ class Lookup(Protocol):
 
     async def schema(self, model: str) -> ModelSchema:
         """Answer the schema of a model; ``OdooportError`` where there is none."""
+        ...
+
+    async def permit(self, model: str, method: str, *args: Any) -> None:
+        """Check that the caller may call a writing method of a related model.
+
+        Raises:
+            PermissionDenied: The policy refuses it.
+        """
         ...
 
     async def named(self, model: str, name: str) -> Sequence[Reference]:
@@ -282,10 +295,16 @@ class _Writer:
         if isinstance(value, str):
             return await self._called(field, value, plain=True)
         if is_mapping(value):
+            names = value.keys()
+            if "external_id" in names and len(names) > 1:
+                raise InvalidRequest(
+                    f"Name the {field.relation!r} record for {field.name!r} in one "
+                    "way, by its external id alone, or by its id or name; not by "
+                    f"{show(value)}."
+                )
             if "id" in value:
                 return scalars.record_id(field, value["id"])
-            names = value.keys()
-            if "external_id" in names and names <= {"external_id", "name"}:
+            if "external_id" in names:
                 return await self._external(field, value["external_id"])
             if set(names) == {"name"} and isinstance(value["name"], str):
                 return await self._called(field, value["name"], plain=False)
@@ -306,6 +325,11 @@ class _Writer:
             if external is not None:
                 return _of_model(field, name, external)
         similar = await self._lookup.similar(model, name)
+        # Odoo's search for equality takes some display names apart, as those of tags
+        # below others; what shows exactly this name is what was meant.
+        exact = [one for one in similar if one.name == name]
+        if len(exact) == 1:
+            return exact[0].id
         raise InvalidRequest(_unknown_name(field, name, similar))
 
     async def _external(self, field: Field, external_id: Any) -> int:
@@ -344,6 +368,35 @@ class _Writer:
     # Lists of records
 
     async def _to_many(
+        self, field: Field, value: Any, at: str, spot: _Spot
+    ) -> list[list[Any]]:
+        sent = await self._commands(field, value, at, spot)
+        if not self._form:
+            await self._permit(field, sent)
+        return sent
+
+    async def _permit(self, field: Field, commands: Sequence[Sequence[Any]]) -> None:
+        """Let the policy judge what commands do to records of the other model.
+
+        A one2many is a field of those records, so linking them writes on them as well.
+        """
+        comodel = _relation(field)
+        for code, number, values in commands:
+            match code:
+                case Command.CREATE:
+                    await self._lookup.permit(comodel, "create", [values])
+                case Command.UPDATE:
+                    await self._lookup.permit(comodel, "write", [number], values)
+                case Command.DELETE:
+                    await self._lookup.permit(comodel, "unlink", [number])
+                case _ if field.type == "one2many":
+                    several = values if code == Command.SET else [number]
+                    link = {field.inverse: True} if field.inverse else {}
+                    await self._lookup.permit(comodel, "write", several, link)
+                case _:
+                    pass
+
+    async def _commands(
         self, field: Field, value: Any, at: str, spot: _Spot
     ) -> list[list[Any]]:
         if is_mapping(value):
@@ -631,7 +684,10 @@ class _Writer:
                 "properties are defined."
             )
         if field.type not in MANY_VALUES:
-            return await self._single(field, value)
+            sent = await self._single(field, value)
+            if field.type == "many2one" and sent:
+                await self._check_there(field, [sent])
+            return sent
         if is_empty(value):
             return []
         if not is_sequence(value):
@@ -640,8 +696,26 @@ class _Writer:
                 f"{_LISTS[field.type]}, not {show(value)}."
             )
         if field.type == "many2many":
-            return await self._record_ids(field, value, at)
+            ids = await self._record_ids(field, value, at)
+            await self._check_there(field, ids)
+            return ids
         return [scalars.choice(field, item) for item in value]
+
+    async def _check_there(self, field: Field, ids: Sequence[int]) -> None:
+        """Check that the records a property names exist: Odoo drops others silently."""
+        if not ids:
+            return
+        asked = list(dict.fromkeys(ids))
+        try:
+            await self._lookup.stored(_relation(field), asked, ["display_name"])
+        except RecordMissing as missing:
+            gone = ", ".join(map(str, missing.ids or asked))
+            raise InvalidRequest(
+                f"There is no {field.relation!r} record with id {gone} for "
+                f"{field.name!r}; search {field.relation} for the right one."
+            ) from None
+        except OdooAccessError:
+            return  # who may not read them may still name them
 
     def _problem(self, at: str, message: str) -> None:
         self._problems.append(Problem(at, message))
