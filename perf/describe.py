@@ -13,15 +13,14 @@ Usage: ``python perf/describe.py [ROUNDS]``
 import asyncio
 import logging
 import os
-import statistics
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from pathlib import Path
 from xmlrpc.client import ServerProxy
+
+from interleaved import measure
 
 from odooport import Call, Credentials, Odoo
 from odooport_adapters import JsonRpcGateway, OdooHttp
@@ -30,8 +29,6 @@ ROUNDS = 50
 WARM_UP = 5
 MODEL = "res.partner"
 BIN = Path(sys.executable).parent
-
-type Ask = Callable[[], Awaitable[object]]
 
 
 def server(stack: ExitStack) -> tuple[str, Credentials]:
@@ -58,18 +55,6 @@ def server(stack: ExitStack) -> tuple[str, Credentials]:
                 threading.Thread(target=process.stdout.read, daemon=True).start()
                 return word.rstrip("/"), Credentials("demo", "admin", "admin")
     raise RuntimeError("the Odoo in memory did not start")
-
-
-async def measure(asks: dict[str, Ask], rounds: int) -> dict[str, float]:
-    """Ask in turn, and answer the median of each in milliseconds."""
-    taken: dict[str, list[float]] = {name: [] for name in asks}
-    for turn in range(WARM_UP + rounds):
-        for name, ask in asks.items():
-            began = time.perf_counter()
-            await ask()
-            if turn >= WARM_UP:
-                taken[name].append((time.perf_counter() - began) * 1000)
-    return {name: statistics.median(times) for name, times in taken.items()}
 
 
 async def main(rounds: int) -> None:
@@ -101,6 +86,7 @@ async def main(rounds: int) -> None:
                     "describe, warm": lambda: odoo.describe(MODEL),
                 },
                 rounds,
+                warm_up=WARM_UP,
             )
     first = next(iter(medians.values()))
     print(f"{'':26}{'ms':>9}{'ratio':>9}")

@@ -11,17 +11,15 @@ Usage: ``python perf/overhead.py [ROUNDS]``
 import asyncio
 import logging
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx2
+from interleaved import Ask, measure
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
@@ -40,8 +38,6 @@ WARM_UP = 20
 MODEL = "res.partner"
 LOGIN = Credentials("demo", "admin", "admin")
 BIN = Path(sys.executable).parent
-
-type Ask = Callable[[], Awaitable[object]]
 
 
 def bare(call: Call, gateway: MemoryGateway, session: Session) -> Ask:
@@ -108,18 +104,6 @@ def serve(stack: AsyncExitStack, environment: dict[str, str]) -> str:
     raise RuntimeError("the service did not start")
 
 
-async def measure(asks: dict[str, Ask], rounds: int) -> dict[str, float]:
-    """Ask in turn, and answer the median of each in milliseconds."""
-    taken: dict[str, list[float]] = {name: [] for name in asks}
-    for turn in range(WARM_UP + rounds):
-        for name, ask in asks.items():
-            began = time.perf_counter()
-            await ask()
-            if turn >= WARM_UP:
-                taken[name].append((time.perf_counter() - began) * 1000)
-    return {name: statistics.median(times) for name, times in taken.items()}
-
-
 async def main(rounds: int) -> None:
     """Measure, and print a table."""
     async with AsyncExitStack() as stack:
@@ -163,6 +147,7 @@ async def main(rounds: int) -> None:
                 "MCP over stdio": mcp(over_stdio),
             },
             rounds,
+            warm_up=WARM_UP,
         )
     floor = medians["bare search_count"]
     print(f"{rounds} rounds, medians")
