@@ -22,10 +22,12 @@ from odooport import Caller, Credentials, Gate, OdooDecides, Unaudited, Unlimite
 from odooport_adapters import MemoryGateway
 from odooport_cli.main import app as cli
 from odooport_mcp.server import build_server
+from odooport_mcp.tools import TOOLS
 from odooport_rest.app import build_app
 from odooport_rest.problems import KINDS
 from odooport_runtime.settings import Settings
 from odooport_security import principal_of
+from odooport_security.roles import ROLES
 
 FOLDER = Path(__file__).parent
 
@@ -138,6 +140,29 @@ def shown(surface: str) -> str:
 @pytest.mark.parametrize("surface", SURFACES)
 def test_what_users_touch_is_as_it_was(surface: str) -> None:
     assert shown(surface) == (FOLDER / f"{surface}.json").read_text("utf-8")
+
+
+def test_the_docs_name_every_tool_and_who_may_use_it() -> None:
+    page = (FOLDER.parents[1] / "docs" / "mcp.md").read_text(encoding="utf-8")
+    rows = {
+        cells[1].strip(" `"): cells[2].strip()
+        for cells in (line.split("|") for line in page.splitlines())
+        if len(cells) > 3 and cells[1].startswith(" `")
+    }
+    may = {
+        spec.function.__name__: [
+            role for role in ROLES.values() if spec.operation in role.operations
+        ]
+        for spec in TOOLS
+    }
+    assert rows == {
+        name: (
+            "every role"
+            if len(roles) == len(ROLES)
+            else ", ".join(role.name for role in roles)
+        )
+        for name, roles in may.items()
+    }
 
 
 if __name__ == "__main__":
