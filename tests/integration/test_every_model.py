@@ -30,8 +30,8 @@ from .odoo_server import Account, OdooServer
 FAILURES = Path(__file__).parent / "odoo_failures.json"
 RECORDS = 20
 AT_ONCE = 4
-MOST = 200
-"""A database with the apps of ``MODULES`` has more models than this."""
+FEWEST = 150
+"""In a database with the apps of ``MODULES`` even a salesman reads more models."""
 
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(: |$)")
 """The last line of a traceback, with the name of an exception's class."""
@@ -127,4 +127,4 @@ async def test_every_model_is_described_typed_and_filled(
         f"classes, {len(failed)} failed in Odoo"
     )
     assert failed == expected, json.dumps({key: failed}, indent=2, ensure_ascii=False)
-    assert visit.described > MOST
+    assert visit.described > FEWEST
