@@ -26,10 +26,12 @@ from mcp.client.streamable_http import streamable_http_client
 from odooport import Call, Caller, Credentials, Gate, Odoo, Session
 from odooport_adapters import MemoryGateway
 from odooport_security import (
-    JsonLinesAudit,
+    ChainedAudit,
     KeyStore,
     LimitsRateLimiter,
     LocalPolicy,
+    RateLimits,
+    Roles,
     principal_of,
 )
 
@@ -48,13 +50,14 @@ def bare(call: Call, gateway: MemoryGateway, session: Session) -> Ask:
 def guarded(state: Path) -> Odoo:
     """The use cases with every guard, in this process."""
     logging.getLogger("odooport.gate").setLevel(logging.WARNING)
+    roles = Roles()
     gate = Gate(
         MemoryGateway.demo(),
-        LocalPolicy(),
-        LimitsRateLimiter("1000000/minute"),
-        JsonLinesAudit(state / "audit-in-process.jsonl"),
+        LocalPolicy(roles),
+        LimitsRateLimiter(RateLimits("1000000/minute", address="1000000/minute")),
+        ChainedAudit(state / "audit-in-process"),
     )
-    principal = principal_of("bench", "bench", "reader", {"default": LOGIN})
+    principal = principal_of("bench", "bench", "reader", {"default": LOGIN}, roles)
     return Odoo(gate, Caller(principal, "perf", "r"))
 
 
@@ -113,6 +116,7 @@ async def main(rounds: int) -> None:
             "ODOOPORT_TRANSPORT": "memory",
             "ODOOPORT_STATE": str(state),
             "ODOOPORT_RATE_LIMIT": "1000000/minute",
+            "ODOOPORT_ADDRESS_RATE_LIMIT": "1000000/minute",
             "ODOOPORT_LOG_LEVEL": "warning",
         }
         _, token = KeyStore(state / "keys.db").create("perf", "reader")

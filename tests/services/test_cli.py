@@ -384,9 +384,18 @@ def test_the_doctor_says_that_it_is_not_tls(odooport, web_page: str):
 
 
 def test_the_doctor_warns_of_a_way_that_is_not_encrypted(odooport):
-    outcome = odooport("doctor", **odoo_at("http://odoo.invalid"))
+    allowed = {"ODOOPORT_ALLOW_HTTP": "odoo.invalid"}
+    outcome = odooport("doctor", **odoo_at("http://odoo.invalid"), **allowed)
 
     assert "! Address: http://odoo.invalid is not encrypted" in outcome.out
+    assert outcome.status == 1
+
+
+def test_the_doctor_says_that_such_a_way_must_be_allowed(odooport):
+    outcome = odooport("doctor", **odoo_at("http://odoo.invalid"))
+
+    assert outcome.out.startswith("✗ Settings: ")
+    assert "ODOOPORT_ALLOW_HTTP to 'odoo.invalid'" in outcome.out
     assert outcome.status == 1
 
 
@@ -542,8 +551,10 @@ def test_what_was_called_is_in_the_log_and_in_the_audit(
     assert [(call["request_id"], call["method"]) for call in calls] == [
         ("mine-1", "search_read")
     ]
-    audit = (tmp_path / "state" / "audit.jsonl").read_text().splitlines()
-    assert [json.loads(line)["request_id"] for line in audit] == ["mine-1"]
+    (kept,) = (tmp_path / "state" / "audit").iterdir()
+    audit = kept.read_text().splitlines()
+    told = [json.loads(line).get("request_id") for line in audit]
+    assert [name for name in told if name] == ["mine-1"]
     assert token.split("_", 2)[2] not in err + "".join(audit)
 
 

@@ -27,7 +27,16 @@ from odooport_mcp.client import OdooportClient
 from odooport_mcp.server import build_server
 from odooport_rest.app import build_app
 from odooport_runtime.serving import listen
-from odooport_security import KeyPolicy, KeyStore, LocalPolicy, principal_of
+from odooport_security import (
+    IdentityStore,
+    KeyPolicy,
+    KeyStore,
+    LocalPolicy,
+    Lockout,
+    Roles,
+    SecretCipher,
+    principal_of,
+)
 
 PARTNER = "res.partner"
 PATIENCE = 60
@@ -140,14 +149,18 @@ async def opened(
     if kind == "python":
         yield PythonDoor(Odoo.connect(gateway, *LOGINS.values()))
     elif kind == "mcp":
-        gate = Gate(gateway, LocalPolicy(), Unlimited(), Unaudited())
-        principal = principal_of("local", "local user", "full", LOGINS)
+        gate = Gate(gateway, LocalPolicy(Roles()), Unlimited(), Unaudited())
+        principal = principal_of("local", "local user", "full", LOGINS, Roles())
         server = build_server(gate, lambda _: Caller(principal, "mcp-stdio", "r1"))
         async with Client(server) as client:
             yield McpDoor(client)
     else:
         keys = KeyStore(state / "keys.db")
-        gate = Gate(gateway, KeyPolicy(keys, LOGINS), Unlimited(), Unaudited())
+        identities = IdentityStore(
+            state / "identities.db", SecretCipher([]), dict, variable=lambda _: None
+        )
+        policy = KeyPolicy(keys, Roles(), identities, LOGINS, lockout=Lockout())
+        gate = Gate(gateway, policy, Unlimited(), Unaudited())
         app = build_app(gate, ready=lambda: gateway.version("shop"))
         async with httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=app),

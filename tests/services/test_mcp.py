@@ -28,7 +28,7 @@ from odooport_mcp.client import OdooportClient
 from odooport_mcp.failures import ERROR_KEY
 from odooport_mcp.server import build_server
 from odooport_rest.app import build_app
-from odooport_security import LocalPolicy, operations_of, principal_of
+from odooport_security import LocalPolicy, Roles, principal_of
 
 READING = [
     "whoami",
@@ -53,6 +53,8 @@ WRITING = [
 
 type Connect = Callable[..., Any]
 
+ROLES = Roles()
+
 
 @pytest.fixture
 def gateway() -> MemoryGateway:
@@ -62,7 +64,7 @@ def gateway() -> MemoryGateway:
 @pytest.fixture(params=["auto", "legacy"])
 def connect(request: pytest.FixtureRequest, gateway: MemoryGateway) -> Connect:
     """Answer how to connect a client to a server of one caller."""
-    gate = Gate(gateway, LocalPolicy(), Unlimited(), Unaudited())
+    gate = Gate(gateway, LocalPolicy(ROLES), Unlimited(), Unaudited())
     numbers = itertools.count(1)
 
     @asynccontextmanager
@@ -70,11 +72,11 @@ def connect(request: pytest.FixtureRequest, gateway: MemoryGateway) -> Connect:
         role: str = "full", login: str = "admin"
     ) -> AsyncIterator[Client]:
         credentials = {"default": Credentials("demo", login, login)}
-        principal = principal_of("local", "local user", role, credentials)
+        principal = principal_of("local", "local user", role, credentials, ROLES)
         server = build_server(
             gate,
             lambda context: Caller(principal, "mcp-stdio", f"req-{next(numbers)}"),
-            powers=operations_of,
+            powers=ROLES.operations_of,
         )
         async with Client(server, mode=request.param) as client:
             yield client
@@ -166,7 +168,7 @@ async def test_a_method_with_its_own_operation_is_told_by_a_tool_that_there_is(
 async def test_a_method_with_its_own_operation_is_told_by_a_route_that_there_is(
     gateway: MemoryGateway,
 ):
-    gate = Gate(gateway, LocalPolicy(), Unlimited(), Unaudited())
+    gate = Gate(gateway, LocalPolicy(ROLES), Unlimited(), Unaudited())
     paths = build_app(gate, ready=lambda: gateway.version("default")).openapi()["paths"]
     for method, told in OWN_OPERATIONS.items():
         routes = re.findall(r"(GET|POST|PATCH|DELETE) (/[\w/{}]+)", told)

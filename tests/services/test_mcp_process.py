@@ -199,8 +199,10 @@ async def test_nobody_comes_in_without_a_valid_key(
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "null"}, 403),
         ({"origin": "http://[evil"}, 403),
-        ({"host": "LOCALHOST:8770", "origin": "http://localhost:6274"}, 200),
-        ({"host": "192.0.2.7:8770"}, 200),
+        ({"host": "LOCALHOST:8770", "origin": "http://localhost:6274"}, 403),
+        ({"host": "192.0.2.7:8770"}, 421),
+        ({"host": "LOCALHOST:8770", "origin": "http://localhost:8770"}, 200),
+        ({"host": "127.0.0.2:8770"}, 200),
     ],
 )
 async def test_foreign_hosts_and_pages_are_refused(

@@ -34,7 +34,7 @@ from odooport_adapters import MemoryGateway
 from odooport_mcp.failures import ERROR_KEY
 from odooport_mcp.server import build_server
 from odooport_rest.app import build_app
-from odooport_security import principal_of
+from odooport_security import Roles, principal_of
 
 TABLE = Path(__file__).parents[2] / "docs" / "mistakes.md"
 MODEL = "x_everything"
@@ -432,7 +432,7 @@ class Knows(OdooDecides):
     """Lets every key in."""
 
     async def authenticate(self, token: str, address: str | None) -> Principal:
-        return principal_of("k1", "k1", "full", {"default": LOGIN})
+        return principal_of("k1", "k1", "full", {"default": LOGIN}, Roles())
 
 
 @dataclass

@@ -24,12 +24,12 @@ from odooport_cli.main import app as cli
 from odooport_mcp.server import build_server
 from odooport_mcp.tools import TOOLS
 from odooport_rest.app import build_app
-from odooport_rest.problems import KINDS
+from odooport_runtime.problems import KINDS
 from odooport_runtime.settings import Settings
-from odooport_security import principal_of
-from odooport_security.roles import ROLES
+from odooport_security import Roles, principal_of
 
 FOLDER = Path(__file__).parent
+ROLES = Roles()
 
 
 def python_names() -> Any:
@@ -65,7 +65,9 @@ def mcp_tools() -> Any:
 
     async def ask() -> Any:
         credentials = {"default": Credentials("demo", "admin", "admin")}
-        me = Caller(principal_of("s", "s", "full", credentials), "mcp-stdio", "r")
+        me = Caller(
+            principal_of("s", "s", "full", credentials, ROLES), "mcp-stdio", "r"
+        )
         gate = Gate(MemoryGateway(), OdooDecides(), Unlimited(), Unaudited())
         async with Client(build_server(gate, lambda _: me)) as client:
             tools = (await client.list_tools()).tools
@@ -151,16 +153,14 @@ def test_the_docs_name_every_tool_and_who_may_use_it() -> None:
     }
     may = {
         spec.function.__name__: [
-            role for role in ROLES.values() if spec.operation in role.operations
+            name
+            for name in ROLES.names
+            if (role := ROLES.get(name)) and spec.operation in role.operations
         ]
         for spec in TOOLS
     }
     assert rows == {
-        name: (
-            "every role"
-            if len(roles) == len(ROLES)
-            else ", ".join(role.name for role in roles)
-        )
+        name: ("every role" if len(roles) == len(ROLES.names) else ", ".join(roles))
         for name, roles in may.items()
     }
 

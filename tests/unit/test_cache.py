@@ -1,6 +1,7 @@
 """The cache answers many with one question, and forgets what it should."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -147,3 +148,37 @@ async def test_the_age_of_an_answer_is_known() -> None:
     kept.put("a", "four")
     clock.now = 3.0
     assert (kept.age("a"), kept.age("b")) == (3.0, None)
+
+
+async def test_an_error_that_nobody_waits_for_any_more_troubles_nobody():
+    loop, told = asyncio.get_running_loop(), list[object]()
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    cache = FlightCache[str, int](size=1, seconds=None, clock=lambda: 0.0)
+    gone = asyncio.Event()
+
+    async def fail() -> int:
+        await gone.wait()
+        raise RuntimeError("late")
+
+    asking = asyncio.ensure_future(cache.get("a", fail))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    gone.set()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    gc.collect()
+    assert told == []
+
+
+async def test_an_answer_that_nobody_asks_for_is_forgotten_after_a_while():
+    now = 0.0
+    cache = FlightCache[str, int](size=9, seconds=None, idle=10.0, clock=lambda: now)
+    cache.put("a", 1)
+    now = 9.0
+    assert cache.peek("a") == 1
+    now = 18.0
+    assert cache.peek("a") == 1
+    now = 28.0
+    assert cache.peek("a") is None

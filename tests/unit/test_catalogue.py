@@ -64,8 +64,10 @@ def test_it_agrees_with_the_signatures(name: str):
         if len(method.parameters) == len(usual):
             assert usual == signature.parameters
         assert method.on_records == signature.on_records
-        assert method.operation is signature.operation
-    assert found
+        # The catalogue tells what a call of the web client does; it is judged as one.
+        assert signature.operation in (method.operation, Operation.CALL)
+    # Calls of the web client, which are known only to be judged, are not offered.
+    assert found or signature.operation is Operation.CALL
 
 
 def test_a_model_has_its_own_methods_and_those_of_every_model():

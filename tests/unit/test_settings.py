@@ -333,7 +333,13 @@ def test_an_instance_in_memory_needs_nothing_else(tmp_path: Path):
         ("ODOOPORT_PORT", "http", "integer"),
         ("ODOOPORT_PORT", "70000", "65535"),
         ("ODOOPORT_TRANSPORT", "soap", "'jsonrpc'"),
-        ("ODOOPORT_ROLE", "admin", "'editor'"),
+        ("ODOOPORT_NETWORKS", "10.0.0.1/8", "is no network: write one"),
+        ("ODOOPORT_TRUSTED_PROXIES", "proxy", "'proxy' is no network"),
+        ("ODOOPORT_REDIS_GONE", "shrug", "'refuse'"),
+        ("ODOOPORT_CONCURRENCY", "0", "greater than or equal to 1"),
+        ("ODOOPORT_ADDRESS_RATE_LIMIT", "lots", "600/minute"),
+        ("ODOOPORT_MAX_BODY", "5", "1024"),
+        ("ODOOPORT_SESSION_IDLE", "0", "greater than 0"),
         ("ODOOPORT_LOG_LEVEL", "loud", "'warning'"),
         ("ODOOPORT_TIMEOUT", "0", "greater than 0"),
         ("ODOOPORT_TIMEOUT", "nan", "finite"),
@@ -359,11 +365,32 @@ def test_a_wrong_value_names_its_variable_and_what_would_be_right(
     assert told in message
 
 
+def test_lists_have_commas_in_a_variable_and_are_lists_in_the_file(tmp_path: Path):
+    (tmp_path / "odooport.toml").write_text(
+        'hosts = ["api.example.com"]\nnetworks = ["10.0.0.0/8", "::1"]\n'
+    )
+    settings = load_settings(
+        {"ODOOPORT_HOSTS": "a.example.com, b.example.com"}, tmp_path
+    )
+
+    assert settings.hosts == ("a.example.com", "b.example.com")
+    assert [str(network) for network in settings.networks] == ["10.0.0.0/8", "::1/128"]
+
+
+def test_roles_are_kept_as_they_stand_in_the_file(tmp_path: Path):
+    path = tmp_path / "odooport.toml"
+    path.write_text('[roles.seller]\ninherits = "reader"\n')
+    settings = load_settings({}, tmp_path)
+
+    assert settings.roles == {"seller": {"inherits": "reader"}}
+    assert settings.config_file == path
+
+
 def test_all_wrong_values_are_named_together(tmp_path: Path):
-    message = fails({"ODOOPORT_PORT": "x", "ODOOPORT_ROLE": "y"}, tmp_path)
+    message = fails({"ODOOPORT_PORT": "x", "ODOOPORT_TIMEOUT": "y"}, tmp_path)
 
     assert "ODOOPORT_PORT" in message
-    assert "ODOOPORT_ROLE" in message
+    assert "ODOOPORT_TIMEOUT" in message
 
 
 @pytest.mark.parametrize(
@@ -474,7 +501,7 @@ def test_the_reference_names_every_variable():
     reference = settings_reference()
 
     for name in Settings.model_fields:
-        if name not in ("instances", "sources"):
+        if name not in ("instances", "roles", "sources", "config_file"):
             assert all(f"`{variable}`" in reference for variable in variables_of(name))
     for name in InstanceSettings.model_fields:
         assert f"`{name}`" in reference

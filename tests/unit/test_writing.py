@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from odooport.errors import InvalidRequest, PermissionDenied, RecordMissing
+from odooport.errors import InvalidRequest, RecordMissing
 from odooport.model import Record, Reference
 from odooport.schema import Field, ModelSchema
 from odooport.values import record_out
@@ -140,13 +140,6 @@ class Known:
             ("made", 5, "line_ids"): [6],
         }
         self.team: Any = False
-        self.refused: str | None = None
-        self.permitted: list[tuple[Any, ...]] = []
-
-    async def permit(self, model: str, method: str, *args: Any) -> None:
-        if method == self.refused:
-            raise PermissionDenied(f"You may not {method} {model!r}.")
-        self.permitted.append((model, method, *args))
 
     async def named(self, model: str, name: str) -> Sequence[Reference]:
         if model not in self.names:
@@ -758,31 +751,6 @@ async def test_a_record_that_is_gone_is_told_apart_from_a_wrong_value():
 def test_what_stands_in_for_the_lookup_is_one():
     lookup: Lookup = Known(look_up)
     assert lookup is not None
-
-
-@pytest.mark.parametrize(
-    ("value", "method"),
-    [
-        ({"create": [{"name": "x"}]}, "create"),
-        ({"update": [{"id": 5, "name": "x"}]}, "write"),
-        ({"delete": [5]}, "unlink"),
-        ({"add": [5]}, "write"),
-        ([5], "write"),
-        ([[0, 0, {"name": "x"}]], "create"),
-        ([[2, 5, 0]], "unlink"),
-    ],
-)
-async def test_what_lists_do_to_other_records_is_judged(value: Any, method: str):
-    lookup = Known(look_up)
-    lookup.refused = method
-    with pytest.raises(PermissionDenied, match=f"You may not {method}"):
-        await written({"line_ids": value}, ids=(7,), lookup=lookup)
-
-
-async def test_linking_other_records_to_a_many2many_writes_nothing_on_them():
-    lookup = Known(look_up)
-    await written({"tag_ids": [3]}, lookup=lookup)
-    assert lookup.permitted == []
 
 
 async def test_what_is_shown_by_exactly_this_name_is_taken():

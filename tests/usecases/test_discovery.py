@@ -15,6 +15,7 @@ from odooport import (
     Odoo,
     OdooDecides,
     OdooFailed,
+    OdooKnowledge,
     Operation,
     Principal,
     SchemaChanged,
@@ -334,7 +335,9 @@ async def test_a_method_that_the_role_may_not_call_is_not_callable(
     memory: MemoryGateway,
 ) -> None:
     class Reads(OdooDecides):
-        async def authorize(self, principal: Principal, call: Call) -> Decision:
+        async def authorize(
+            self, principal: Principal, call: Call, odoo: OdooKnowledge
+        ) -> Decision:
             reads = operation_of(call) is Operation.READ
             return Decision(reads, "You may read only.", "reads", call)
 

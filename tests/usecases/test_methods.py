@@ -11,6 +11,7 @@ from odooport import (
     InvalidRequest,
     Odoo,
     OdooFailed,
+    OdooKnowledge,
     PermissionDenied,
     Session,
 )
@@ -211,7 +212,9 @@ class Recording(Unaudited):
 class NoPartners(OdooDecides):
     """Keeps partners from everybody."""
 
-    async def authorize(self, principal: Principal, call: Call) -> Decision:
+    async def authorize(
+        self, principal: Principal, call: Call, odoo: OdooKnowledge
+    ) -> Decision:
         return Decision(call.model != "res.partner", "No partners.", "none", call)
 
 

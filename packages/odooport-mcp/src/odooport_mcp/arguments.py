@@ -110,6 +110,10 @@ class CallContext(BaseModel):
     archived: bool | None = Field(
         default=None, description="true also finds archived records"
     )
+    extra: dict[str, Any] | None = Field(
+        default=None,
+        description="Further keys of Odoo's context, if your role has them",
+    )
 
 
 class ToolArguments(ArgModelBase):

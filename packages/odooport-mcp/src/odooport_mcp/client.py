@@ -122,6 +122,7 @@ class OdooportClient:
         lang: str | None = None,
         tz: str | None = None,
         archived: bool | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> Self:
         """Answer the same client with another instance or context.
 
@@ -131,6 +132,7 @@ class OdooportClient:
             lang: A language that is active in the database, such as ``fr_FR``.
             tz: An IANA time zone name.
             archived: True also finds archived records.
+            extra: Further keys of Odoo's context, if the role has them.
         """
         wanted = {
             "instance": instance,
@@ -138,13 +140,14 @@ class OdooportClient:
             "lang": lang,
             "tz": tz,
             "archived": archived,
+            "extra": extra,
         }
         given = {name: value for name, value in wanted.items() if value is not None}
         return type(self)(self._client, context={**self._context, **given})
 
-    async def whoami(self) -> Identity:
+    async def whoami(self, *, fresh: bool | None = None) -> Identity:
         """Answer who the caller is, here and in Odoo."""
-        return await self._read(Identity, "whoami")
+        return await self._read(Identity, "whoami", fresh=fresh)
 
     async def find_models(
         self, query: str | None = None, *, limit: int | None = None

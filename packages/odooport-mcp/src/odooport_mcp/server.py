@@ -1,7 +1,7 @@
 """The MCP server: the tools, guarded, with errors in the words of every other door."""
 
 import inspect
-from collections.abc import Callable, Container
+from collections.abc import Awaitable, Callable, Container
 from typing import Any, cast, get_type_hints
 
 from mcp import MCPError
@@ -15,9 +15,11 @@ from mcp.types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import Field, TypeAdapter, ValidationError, create_model
 
 from odooport import (
+    Call,
     Caller,
     Gate,
     Odoo,
+    OdooportError,
     Operation,
     Principal,
 )
@@ -53,6 +55,7 @@ class _OdooTool(Tool):
     """A tool that refuses what it does not know, and answers errors as all doors do."""
 
     odoo_for: Callable[[Caller, CallContext], Odoo] = Field(exclude=True)
+    note: Callable[[Caller, OdooportError, Call], Awaitable[None]] = Field(exclude=True)
     identify: Identify = Field(exclude=True)
     answers: Any = Field(exclude=True)
 
@@ -75,6 +78,7 @@ class _OdooTool(Tool):
                 lang=context.lang,
                 tz=context.tz,
                 active_test=False if context.archived else None,
+                extra=context.extra,
             )
 
         return cls(
@@ -91,6 +95,7 @@ class _OdooTool(Tool):
             context_kwarg="odoo",
             annotations=spec.hints,
             odoo_for=odoo_for,
+            note=gate.note,
             identify=identify,
             answers=answers,
         )
@@ -103,7 +108,7 @@ class _OdooTool(Tool):
     ) -> CallToolResult:
         """Check the arguments, run the tool, and put its answer or error into words."""
         del convert_result
-        request_id = None
+        caller = request_id = None
         try:
             caller = self.identify(context.request_context)
             request_id = caller.request_id
@@ -116,10 +121,22 @@ class _OdooTool(Tool):
                 plain, text = repaired
         except MCPError:
             raise
+        except OdooportError as error:
+            if caller is not None:
+                await self.note(caller, error, self._asked(arguments))
+            return refused(self.name, error, request_id)
         except Exception as error:  # noqa: BLE001  a crash shows nothing to a client
             return refused(self.name, error, request_id)
         return CallToolResult(
             content=[TextContent(text=text)], structured_content=plain
+        )
+
+    def _asked(self, arguments: dict[str, Any]) -> Call:
+        """Answer what a refused request was about, as far as it can be told."""
+        model, method = arguments.get("model"), arguments.get("method")
+        return Call(
+            model if isinstance(model, str) else "",
+            method if isinstance(method, str) else self.name,
         )
 
     def _checked(self, arguments: dict[str, Any]) -> dict[str, Any]:

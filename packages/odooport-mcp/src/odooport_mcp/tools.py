@@ -49,13 +49,20 @@ _MODELS_LIMIT = 50
 _METHODS_LIMIT = 50
 
 
-async def whoami(odoo: Odoo) -> Identity:
+async def whoami(
+    odoo: Odoo,
+    fresh: Annotated[
+        bool | None,
+        Field(description="true logs in to Odoo anew, if that was refused before"),
+    ] = None,
+) -> Identity:
     """Say who you are: your role here, and your user, company and language in Odoo.
 
     The role decides what you may do: a reader reads, an editor also creates and
-    updates, full also deletes and calls methods. Odoo's own access rights come on top.
+    updates, full also deletes and calls methods; there may be others. Odoo's own access
+    rights come on top.
     """
-    return await odoo.whoami()
+    return await odoo.whoami(fresh=bool(fresh))
 
 
 async def find_models(

@@ -31,13 +31,22 @@ from odooport_runtime.settings import (
     SettingsError,
     load_settings,
 )
+from odooport_runtime.transport import check_transport
 from odooport_security import (
-    JsonLinesAudit,
+    AuditReader,
+    ChainedAudit,
+    IdentityStore,
     KeyPolicy,
     KeyStore,
     LimitsRateLimiter,
     LocalPolicy,
-    operations_of,
+    Lockout,
+    Place,
+    RateLimits,
+    RedisLockout,
+    RedisRateLimiter,
+    Roles,
+    SecretCipher,
     principal_of,
 )
 
@@ -53,7 +62,10 @@ def _closing() -> AsyncExitStack:
     return AsyncExitStack()
 
 
-def _http(connection: Connection, closing: AsyncExitStack) -> OdooHttp:
+def _http(
+    connection: Connection, settings: Settings, closing: AsyncExitStack
+) -> OdooHttp:
+    check_transport(connection, settings.allow_http)
     try:
         tls = tls_context(ca_bundle=connection.ca_bundle)
     except InvalidRequest as error:
@@ -76,12 +88,15 @@ def _http(connection: Connection, closing: AsyncExitStack) -> OdooHttp:
 
 
 def _wire(
-    connection: Connection, closing: AsyncExitStack, clock: Callable[[], float]
+    connection: Connection,
+    settings: Settings,
+    closing: AsyncExitStack,
+    clock: Callable[[], float],
 ) -> OdooGateway:
     """Answer the gateway of one instance."""
     if connection.transport == "memory":
         return MemoryGateway.demo(database=connection.credentials.database)
-    http = _http(connection, closing)
+    http = _http(connection, settings, closing)
     match connection.transport:
         case "xmlrpc":
             return XmlRpcGateway(http)
@@ -103,10 +118,20 @@ def _gateway(
     """Answer the gateway to every instance, each with connections of its own."""
     return InstanceGateway(
         {
-            name: _wire(connection, closing, clock)
+            name: _wire(connection, settings, closing, clock)
             for name, connection in settings.connections().items()
         }
     )
+
+
+def _roles(settings: Settings) -> Roles:
+    if settings.config_file is None:
+        return Roles.parse(settings.roles)
+    try:
+        text = settings.config_file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):  # the lines are a courtesy
+        text = ""
+    return Roles.parse(settings.roles, text=text, file=settings.config_file.name)
 
 
 def _key_store(state: Path, closing: AsyncExitStack) -> KeyStore:
@@ -115,10 +140,73 @@ def _key_store(state: Path, closing: AsyncExitStack) -> KeyStore:
     return store
 
 
-def _audit(state: Path, closing: AsyncExitStack) -> JsonLinesAudit:
-    audit = JsonLinesAudit(state / "audit.jsonl")
+def _identities(settings: Settings, closing: AsyncExitStack) -> IdentityStore:
+    def places() -> dict[str, Place]:
+        return {
+            name: Place(connection.url, connection.credentials.database)
+            for name, connection in settings.connections().items()
+        }
+
+    store = IdentityStore(
+        settings.state / "identities.db",
+        SecretCipher.parse(settings.secret_keys()),
+        places,
+        variable=settings.variable,
+    )
+    closing.callback(store.close)
+    return store
+
+
+def _lockout(settings: Settings, closing: AsyncExitStack) -> Lockout:
+    if settings.redis_url is None:
+        return Lockout()
+    lockout = RedisLockout(
+        settings.redis_url.get_secret_value(), gone=settings.redis_gone
+    )
+    closing.push_async_callback(lockout.aclose)
+    return lockout
+
+
+def _limiter(
+    settings: Settings, roles: Roles, closing: AsyncExitStack
+) -> LimitsRateLimiter | RedisRateLimiter:
+    every = [role for name in roles.names if (role := roles.get(name)) is not None]
+    limits = RateLimits(
+        key=settings.rate_limit,
+        address=settings.address_rate_limit,
+        concurrency=settings.concurrency,
+        roles={role.name: role.rate_limit for role in every if role.rate_limit},
+        role_concurrency={
+            role.name: role.concurrency for role in every if role.concurrency
+        },
+    )
+    url = settings.redis_url
+    limiter = (
+        LimitsRateLimiter(limits)
+        if url is None
+        else RedisRateLimiter(limits, url.get_secret_value(), gone=settings.redis_gone)
+    )
+    closing.push_async_callback(limiter.aclose)
+    return limiter
+
+
+def _audit(settings: Settings, closing: AsyncExitStack) -> ChainedAudit:
+    audit = ChainedAudit(settings.state / "audit", max_bytes=settings.audit_max_bytes)
     closing.callback(audit.close)
     return audit
+
+
+def _audit_reader(state: Path) -> AuditReader:
+    return AuditReader(state / "audit")
+
+
+def _local_role(settings: Settings, roles: Roles) -> str:
+    if roles.get(settings.role) is None:
+        raise SettingsError(
+            f"ODOOPORT_ROLE is not right: there is no role {settings.role!r}; use one "
+            f"of {', '.join(roles.names)}."
+        )
+    return settings.role
 
 
 class Container(containers.DeclarativeContainer):
@@ -132,20 +220,33 @@ class Container(containers.DeclarativeContainer):
         _gateway, settings, closing, clock
     )
     credentials = providers.Singleton(Settings.credentials, settings)
+    roles = providers.Singleton(_roles, settings)
     key_store = providers.Singleton(_key_store, settings.provided.state, closing)
+    identities = providers.Singleton(_identities, settings, closing)
+    lockout = providers.Singleton(_lockout, settings, closing)
     policy: providers.Provider[AuthPolicy] = providers.Singleton(
-        KeyPolicy, key_store, credentials
+        KeyPolicy, key_store, roles, identities, credentials, lockout=lockout
     )
-    powers = providers.Object(operations_of)
-    limiter = providers.Singleton(LimitsRateLimiter, settings.provided.rate_limit)
-    audit = providers.Singleton(_audit, settings.provided.state, closing)
-    gate = providers.Singleton(Gate, gateway, policy, limiter, audit, clock=clock)
+    powers = roles.provided.operations_of
+    limiter = providers.Singleton(_limiter, settings, roles, closing)
+    audit = providers.Singleton(_audit, settings, closing)
+    audit_reader = providers.Singleton(_audit_reader, settings.provided.state)
+    gate = providers.Singleton(
+        Gate,
+        gateway,
+        policy,
+        limiter,
+        audit,
+        clock=clock,
+        session_idle=settings.provided.session_idle,
+        session_lifetime=settings.provided.session_lifetime,
+    )
 
 
 class LocalContainer(Container):
     """The same for a door without keys: whoever starts the service is its only user."""
 
-    policy = providers.Singleton(LocalPolicy)
+    policy = providers.Singleton(LocalPolicy, Container.roles)
     # A provider of a parent keeps the parent's providers, so the gate is told anew.
     gate = providers.Singleton(
         Gate,
@@ -154,13 +255,16 @@ class LocalContainer(Container):
         Container.limiter,
         Container.audit,
         clock=Container.clock,
+        session_idle=Container.settings.provided.session_idle,
+        session_lifetime=Container.settings.provided.session_lifetime,
     )
     principal = providers.Singleton(
         principal_of,
         "local",
         "local user",
-        Container.settings.provided.role,
+        providers.Callable(_local_role, Container.settings, Container.roles),
         Container.credentials,
+        Container.roles,
     )
 
 

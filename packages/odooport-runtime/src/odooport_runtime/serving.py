@@ -4,15 +4,17 @@ import errno
 import logging
 import signal
 import socket
+import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from odooport_runtime.settings import SettingsError
+from odooport_runtime.settings import Settings, SettingsError
 
 _logger = logging.getLogger(__name__)
 
@@ -20,6 +22,63 @@ _BACKLOG = 2048
 
 _GRACE_SECONDS = 10
 """How long calls that run when the signal comes may take to end."""
+
+_HEAD_BYTES = 32 * 1024
+"""How much of a request's head may come before it is whole: the headers and the address
+may have half of it each, which the front sees to."""
+
+type TlsFiles = tuple[Path, Path]
+"""The PEM files with the certificate and with its key."""
+
+
+def tls_files(settings: Settings) -> TlsFiles | None:
+    """Answer what to serve TLS with; None for plain HTTP.
+
+    Raises:
+        SettingsError: One of both is missing, or they cannot be used.
+    """
+    match settings.tls_cert, settings.tls_key:
+        case None, None:
+            return None
+        case None, _:
+            raise SettingsError(
+                "ODOOPORT_TLS_KEY is set and ODOOPORT_TLS_CERT is not: set both, or "
+                "none to serve plain HTTP."
+            )
+        case _, None:
+            raise SettingsError(
+                "ODOOPORT_TLS_CERT is set and ODOOPORT_TLS_KEY is not: set both, or "
+                "none to serve plain HTTP."
+            )
+        case cert, key:
+            _tls_context((cert, key))
+            return cert, key
+
+
+def _tls_context(tls: TlsFiles) -> ssl.SSLContext:
+    cert, key = tls
+    for name, path in (("ODOOPORT_TLS_CERT", cert), ("ODOOPORT_TLS_KEY", key)):
+        try:
+            path.read_bytes()
+        except OSError as exc:
+            raise SettingsError(
+                f"{name} names a file that cannot be read ({exc.strerror})."
+            ) from exc
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(cert, key, password=_no_password)
+    except (ssl.SSLError, ValueError) as exc:
+        raise SettingsError(
+            "ODOOPORT_TLS_CERT and ODOOPORT_TLS_KEY cannot be used: they must be PEM "
+            "files, the key must be that of the (first) certificate, and it must not "
+            "be encrypted."
+        ) from exc
+    return context
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -90,8 +149,45 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def server_of(app: ASGIApp, *, tls: TlsFiles | None = None) -> uvicorn.Server:
+    """Answer a server for an app, with the limits that every service has.
+
+    Args:
+        app: What to serve; its lifespan is run if it has one.
+        tls: What to serve TLS with; see ``tls_files``.
+
+    Raises:
+        SettingsError: TLS cannot be served with these files.
+    """
+    context = None if tls is None else _tls_context(tls)
+
+    def with_tls(
+        config: uvicorn.Config, default: Callable[[], ssl.SSLContext]
+    ) -> ssl.SSLContext:
+        del config
+        return context or default()
+
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        h11_max_incomplete_event_size=_HEAD_BYTES,
+        ssl_context_factory=None if context is None else with_tls,
+        log_config=None,
+        access_log=False,  # the app's own line has the request id
+        server_header=False,
+        proxy_headers=False,  # the front reads them, as far as they are to be believed
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    return _Server(config)
+
+
 async def serve(
-    app: ASGIApp, listener: socket.socket, *, files: Sequence[str] = ()
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    tls: TlsFiles | None = None,
+    files: Sequence[str] = (),
 ) -> None:
     """Serve an app until SIGINT or SIGTERM; let running calls end.
 
@@ -100,16 +196,13 @@ async def serve(
     Args:
         app: What to serve; its lifespan is run if it has one.
         listener: Where; see ``listen``.
+        tls: What to serve TLS with; see ``tls_files``.
         files: The files that settings were read from, for the log.
+
+    Raises:
+        SettingsError: TLS cannot be served with these files.
     """
+    server = server_of(app, tls=tls)
     host, port = listener.getsockname()[:2]
     _logger.info("listening", extra={"host": host, "port": port, "files": list(files)})
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,  # the app's own line has the request id
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
-    await _Server(config).serve(sockets=[listener])
+    await server.serve(sockets=[listener])

@@ -16,6 +16,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
@@ -109,7 +110,33 @@ def _by(*variables: str) -> dict[str, Any]:
     return {"variables": list(variables)}
 
 
+def _split(raw: object) -> object:
+    """Answer a list; a variable holds one with commas between its items."""
+    if isinstance(raw, str):
+        return [item.strip() for item in raw.split(",") if item.strip()]
+    return raw
+
+
+def _network(raw: object) -> object:
+    if not isinstance(raw, str):
+        return raw
+    try:
+        return ip_network(raw)
+    except ValueError as error:
+        raise ValueError(
+            f"{raw!r} is no network: write one such as 10.0.0.0/8, 2001:db8::/32 or a "
+            "single address"
+        ) from error
+
+
+type Network = IPv4Network | IPv6Network
+"""A network of addresses; a single address is a network of its own."""
+
 _File = Annotated[Path, AfterValidator(Path.expanduser)]
+_List = Annotated[tuple[str, ...], BeforeValidator(_split)]
+_Networks = Annotated[
+    tuple[Annotated[Network, BeforeValidator(_network)], ...], BeforeValidator(_split)
+]
 _Word = BeforeValidator(_lower)
 _Url = Annotated[str, AfterValidator(_address)]
 _Name = Annotated[str, AfterValidator(_name)]
@@ -284,12 +311,13 @@ class Settings(BaseModel):
         description="The port that the HTTP services listen on; 0 takes a free one.",
         json_schema_extra=_by("ODOOPORT_PORT"),
     )
-    role: Annotated[Literal["reader", "editor", "full"], _Word] = Field(
+    role: str = Field(
         default="reader",
+        min_length=1,
         description=(
             "What the stdio service may do: `reader` reads, `editor` also creates and "
-            "writes, `full` also deletes and calls public methods. At the HTTP "
-            "services each API key has its own role."
+            "writes, `full` also deletes and calls public methods, or the name of a "
+            "role of your own. At the HTTP services each API key has its own role."
         ),
         json_schema_extra=_by("ODOOPORT_ROLE"),
     )
@@ -321,15 +349,155 @@ class Settings(BaseModel):
         default="600/minute",
         description=(
             "How many calls to Odoo each API key may make in a `second`, `minute`, "
-            "`hour` or `day`."
+            "`hour` or `day`. Large reads and all writes count as several."
         ),
         json_schema_extra=_by("ODOOPORT_RATE_LIMIT"),
     )
+    address_rate_limit: Annotated[str, AfterValidator(_budget)] = Field(
+        default="6000/minute",
+        description="Likewise, how many all keys from one network address may make.",
+        json_schema_extra=_by("ODOOPORT_ADDRESS_RATE_LIMIT"),
+    )
+    concurrency: int = Field(
+        default=64,
+        ge=1,
+        le=10_000,
+        description="How many calls of one API key may be under way at the same time.",
+        json_schema_extra=_by("ODOOPORT_CONCURRENCY"),
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            "A Redis where budgets are counted, such as `redis://localhost:6379/0`, "
+            "so that several processes share them. Without one, each process counts by "
+            "itself."
+        ),
+        json_schema_extra=_by("ODOOPORT_REDIS_URL"),
+    )
+    redis_gone: Annotated[Literal["refuse", "allow"], _Word] = Field(
+        default="refuse",
+        description=(
+            "What happens to calls while that Redis cannot be reached: `refuse` them, "
+            "or `allow` them uncounted."
+        ),
+        json_schema_extra=_by("ODOOPORT_REDIS_GONE"),
+    )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description=(
+            "What the Odoo secrets of your identities are encrypted with: 32 bytes in "
+            "base64, as `odooport identities new-key` makes them. To change it, set "
+            "the new one and the old one with a comma between them, and run `odooport "
+            "identities reencrypt`."
+        ),
+        json_schema_extra=_by("ODOOPORT_SECRET_KEY"),
+    )
+    secret_key_file: _File | None = Field(
+        default=None,
+        description="A file that holds the same, in place of the variable.",
+        json_schema_extra=_by("ODOOPORT_SECRET_KEY_FILE"),
+    )
+    networks: _Networks = Field(
+        default=(),
+        description=(
+            "The networks that callers may come from, such as "
+            "`10.0.0.0/8,2001:db8::/32`; from everywhere unless given."
+        ),
+        json_schema_extra=_by("ODOOPORT_NETWORKS"),
+    )
+    trusted_proxies: _Networks = Field(
+        default=(),
+        description=(
+            "The networks of your own proxies. Only from them `X-Forwarded-For` is "
+            "believed, from its right end on; from others it is ignored."
+        ),
+        json_schema_extra=_by("ODOOPORT_TRUSTED_PROXIES"),
+    )
+    hosts: _List = Field(
+        default=(),
+        description=(
+            "The host names that people reach the HTTP services by, such as "
+            "`odoo-api.example.com`, besides those of the loopback and `host`. Other "
+            "names are refused, against pages that rebind a name of theirs."
+        ),
+        json_schema_extra=_by("ODOOPORT_HOSTS"),
+    )
+    cors_origins: _List = Field(
+        default=(),
+        description=(
+            "The origins whose pages may call the HTTP services from a browser, such "
+            "as `https://shop.example.com`; none unless given."
+        ),
+        json_schema_extra=_by("ODOOPORT_CORS_ORIGINS"),
+    )
+    tls_cert: _File | None = Field(
+        default=None,
+        description=(
+            "A PEM file with the certificate (and its chain) that the HTTP services "
+            "serve TLS with; plain HTTP without one."
+        ),
+        json_schema_extra=_by("ODOOPORT_TLS_CERT"),
+    )
+    tls_key: _File | None = Field(
+        default=None,
+        description="The PEM file with the private key of that certificate.",
+        json_schema_extra=_by("ODOOPORT_TLS_KEY"),
+    )
+    allow_http: _List = Field(
+        default=(),
+        description=(
+            "The host names of Odoo servers that may be spoken to over `http://`, "
+            "where everybody on the way can read the password. The loopback always may."
+        ),
+        json_schema_extra=_by("ODOOPORT_ALLOW_HTTP"),
+    )
+    max_body: int = Field(
+        default=4 * 1024 * 1024,
+        ge=1024,
+        le=1024 * 1024 * 1024,
+        description="The most bytes that the body of a request may have.",
+        json_schema_extra=_by("ODOOPORT_MAX_BODY"),
+    )
+    session_idle: float = Field(
+        default=120.0,
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description=(
+            "After how many seconds without a call Odooport forgets a login to Odoo."
+        ),
+        json_schema_extra=_by("ODOOPORT_SESSION_IDLE"),
+    )
+    session_lifetime: float = Field(
+        default=300.0,
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description=(
+            "After how many seconds Odooport logs in to Odoo anew in any case: Odoo "
+            "itself goes on honouring an API key that was deleted."
+        ),
+        json_schema_extra=_by("ODOOPORT_SESSION_LIFETIME"),
+    )
+    audit_max_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=4096,
+        description="How large a file of the audit may grow before a new one is begun.",
+        json_schema_extra=_by("ODOOPORT_AUDIT_MAX_BYTES"),
+    )
+    roles: Mapping[str, Any] = Field(default={})
+    """The table ``roles`` of the file as it stands there; the policy checks it."""
+
     instances: Mapping[_Name, InstanceSettings] = Field(default={})
     """What the file says of each instance. Of ``default``, the settings above win."""
 
     sources: tuple[str, ...] = ()
     """The files that settings were read from, for the log. Nothing sets it."""
+
+    config_file: Path | None = None
+    """The configuration file that was read, if one was. Nothing sets it."""
 
     def credentials(self) -> dict[str, Credentials]:
         """Answer the Odoo login of each instance.
@@ -363,6 +531,43 @@ class Settings(BaseModel):
         for name in sorted(every):
             found[name] = self._connection(name, every[name])
         return found
+
+    def secret_keys(self) -> str:
+        """Answer what Odoo secrets are encrypted with, as it was given; maybe nothing.
+
+        Raises:
+            SettingsError: The file that should hold it cannot be read, or there are two
+                places for it.
+        """
+        if self.secret_key_file is None:
+            key = self.secret_key
+            return "" if key is None else key.get_secret_value()
+        if self.secret_key is not None:
+            raise SettingsError(
+                "ODOOPORT_SECRET_KEY and ODOOPORT_SECRET_KEY_FILE are both set; leave "
+                "one of them out."
+            )
+        try:
+            return self.secret_key_file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                "ODOOPORT_SECRET_KEY_FILE names a file that cannot be read; it must be "
+                "a text file that you may open."
+            ) from error
+
+    def variable(self, name: str) -> str | None:
+        """Answer a variable that holds a secret of Odoo, from where settings come from.
+
+        None for one that there is not, or whose name does not begin with ``ODOO_``.
+        """
+        if _VARIABLE.fullmatch(name) is None:
+            return None
+        if value := os.environ.get(name):
+            return value
+        for source in map(Path, self.sources):
+            if source.name == DOTENV_FILE and source.is_file():
+                return _dotenv(source).get(name)
+        return None
 
     def _connection(self, name: str, own: InstanceSettings) -> Connection:
         transport = own.transport or self.transport
@@ -419,7 +624,9 @@ _DEMO = ("host", "port", "log_level")
 _SECRETS = frozenset({"password", "api_key"})
 _INSTANCE = f"instances.{DEFAULT_INSTANCE}"
 _SETTABLE = tuple(
-    name for name in Settings.model_fields if name not in ("instances", "sources")
+    name
+    for name in Settings.model_fields
+    if name not in ("instances", "roles", "config_file", "sources")
 )
 
 
@@ -522,7 +729,7 @@ def settings_reference() -> str:
     ]
     for name in _SETTABLE:
         info = Settings.model_fields[name]
-        default = "" if info.default is None else f"`{info.default}`"
+        default = "" if info.default in (None, ()) else f"`{info.default}`"
         if info.default_factory is not None:
             default = ""
         variables = " or ".join(f"`{variable}`" for variable in variables_of(name))
@@ -569,6 +776,8 @@ def settings_reference() -> str:
         'api_key_env = "ODOO_SHOP_API_KEY"',
         "timeout = 30",
         "```",
+        "",
+        "The tables `[roles.<name>]` are explained in [Roles](roles.md).",
         "",
         "Keep the file readable for yourself only when a secret is in it, and out of",
         "version control. An unknown key in it is an error, not ignored.",
@@ -635,7 +844,7 @@ def _from_toml(path: Path, variables: Mapping[str, str]) -> _Source:
         raise SettingsError(f"{path.name} cannot be read: {why}.") from error
     name = path.name
     top = [key for key in _SETTABLE if key not in (*_CONNECTION, "config")]
-    general = _table(name, document, [*top, "instances"], table="")
+    general = _table(name, document, [*top, "instances", "roles"], table="")
     values: dict[str, Any] = {key: general[key] for key in top if key in general}
     names = {key: f"{key!r} in {name}" for key in values}
     instances = {
@@ -652,6 +861,10 @@ def _from_toml(path: Path, variables: Mapping[str, str]) -> _Source:
                 names[key] = f"{key!r} in [{_INSTANCE}] in {name}"
     if instances:
         values["instances"], names["instances"] = instances, name
+    if "roles" in general:
+        roles = _table(name, general["roles"], None, table="roles")
+        values["roles"], names["roles"] = roles, name
+    values["config_file"], names["config_file"] = path, name
     return _Source(values, names, str(path))
 
 
@@ -680,7 +893,7 @@ def _from_table(
 
 def _resolve(values: dict[str, Any], folder: Path) -> None:
     """Let paths begin at the file that they stand in."""
-    for key in ("state", "ca_bundle"):
+    for key in ("state", "ca_bundle", "secret_key_file", "tls_cert", "tls_key"):
         if isinstance(raw := values.get(key), str):
             values[key] = folder / Path(raw).expanduser()
 

@@ -1,136 +1,310 @@
-"""What was done, by whom: one line of JSON for each event."""
+"""What was done, by whom: lines of JSON, as one chain of hashes for each process."""
 
 import asyncio
-import json
+import errno
 import logging
-import os
-from collections.abc import Callable
-from datetime import datetime
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from odooport.errors import AuthenticationFailed, PermissionDenied, RateLimited
+from odooport.errors import (
+    AuthenticationFailed,
+    InvalidRequest,
+    PermissionDenied,
+    RateLimited,
+)
+from odooport.model import ANONYMOUS, Operation
 from odooport.ports import AuditEvent, AuditLog
-from odooport_security.keys import utc_now
-from odooport_security.state import identity, open_private
+from odooport_security.audit_lines import line_of
+from odooport_security.chain import ChainWriter, Written, encode, open_new, to_text
+from odooport_security.floods import SPAN, Floods
 
 _logger = logging.getLogger(__name__)
 
-_MOST_NAMES = 100
-"""How many ids, and how many fields, one line names; it counts them all."""
+MAX_BYTES = 64 * 1024 * 1024
+FLUSH_SECONDS = 0.5
+"""How long a line that nobody waits for may stay in memory; with what it takes to write
+it, that is less than a second."""
 
-_MOST_TEXT = 500
-_OURS = frozenset(
-    kind.code for kind in (AuthenticationFailed, PermissionDenied, RateLimited)
+_MOST_PENDING = 16_000_000
+"""How many bytes of lines may wait for the disk; beyond that they are counted only."""
+
+_MANY_PENDING = 1_000_000
+"""From how many bytes on they are written without waiting any longer."""
+
+_TOKEN_BYTES = 4
+_SOONEST = 0.05
+
+_NOTHING_SENT = frozenset(
+    kind.code
+    for kind in (AuthenticationFailed, InvalidRequest, PermissionDenied, RateLimited)
 )
-"""Outcomes whose reason is told in our words alone. Others, above all Odoo's, may quote
-the values of a record, which do not belong in an audit."""
-
-_FLAGS = os.O_RDWR | os.O_APPEND
+"""Outcomes of a write that leave Odoo as it was. If each were brought to disk at once,
+somebody without rights could keep the disk busy."""
 
 
-class JsonLinesAudit:
-    """An ``AuditLog`` in one file, a JSON object on each line.
+@dataclass(frozen=True, slots=True)
+class _Waiter:
+    """Who wants to know whether a line is on disk."""
 
-    Several processes may write to the same file: each line is one write to its end.
-    A file that was moved away, as log rotation does, is made anew. Values that were
-    written to records and secrets are not kept.
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    moment: datetime
+    body: bytes
+    waiter: _Waiter | None = None
+
+
+class ChainedAudit:
+    """An ``AuditLog`` in files that show when somebody changes them.
+
+    Each process writes a chain of its own, so several may share the directory. A thread
+    does all writing: whoever waits for the disk does not stop the others, and lines
+    that come at the same time are brought to disk together. Lines of reads wait for at
+    most a second, also when no event loop runs any more.
+
+    Secrets are not kept. Values of records are kept only where the event brings them.
 
     Args:
-        path: The file.
+        directory: Where the files are; it is made with the first event.
+        max_bytes: From which size on a file is followed by a new one.
         clock: Answers the time, in UTC.
+        opener: Makes a new file, for its owner alone, and answers its descriptor.
+        flush_seconds: How long the line of a read may wait.
+        token_bytes: Answers so many random bytes.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
-        self._path = path
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        max_bytes: int = MAX_BYTES,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        opener: Callable[[Path], int] = open_new,
+        flush_seconds: float = FLUSH_SECONDS,
+        token_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
         self._clock = clock
-        self._descriptor: int | None = None
-        self._torn = False
+        self._flush_seconds = flush_seconds
+        # Only the thread touches the writer; the lock guards everything else.
+        self._chain = ChainWriter(
+            directory,
+            max_bytes=max_bytes,
+            opener=opener,
+            token=token_bytes(_TOKEN_BYTES).hex(),
+        )
+        self._wake = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._pending: list[_Pending] = []
+        self._pending_bytes = 0  # with what the thread has in hand
+        self._urgent = False
+        self._closing = False
+        self._lost = 0
+        self._failing = False
+        self._floods = Floods()
 
     async def record(self, event: AuditEvent) -> bool:
-        """Keep one event; one that begins is on disk when this returns.
+        """Keep one event; that of a write is on disk when this returns.
 
-        The others go to the operating system, which writes them soon: they are lost
-        only when the whole machine stops. Answers False when the disk refuses.
+        What only reads, or was refused before anything was sent, is on disk within a
+        second. Refusals of callers whom nobody knows are counted from the sixth of an
+        address and a minute on. Answers False when the event cannot be kept; never
+        raises.
         """
-        line = _line(event, self._clock())
+        now = self._clock()
         try:
-            descriptor = self._open()
-            self._write(descriptor, line)
-            if event.outcome == "begun":
-                # Its own descriptor: log rotation may close the other meanwhile.
-                await asyncio.to_thread(_sync, os.dup(descriptor))
-        except OSError as error:
-            _logger.error("the audit cannot be written", extra={"why": error.strerror})
+            body = line_of(event, now)
+        except (TypeError, ValueError, RecursionError) as error:
+            _logger.error(
+                "an event cannot be written as a line of the audit",
+                extra={"why": type(error).__name__},
+            )
             return False
-        return True
+        waiter = None
+        if _is_write(event):
+            loop = asyncio.get_running_loop()
+            waiter = _Waiter(loop, loop.create_future())
+        with self._wake:
+            self._tell_floods(now)
+            if _is_of_nobody(event) and not self._floods.tell(
+                event.caller.address, event.outcome, now
+            ):
+                self._stand_by()
+                return True
+            if not self._add(_Pending(now, body, waiter)):
+                return False
+        return True if waiter is None else await waiter.answer
 
     def close(self) -> None:
-        """Let go of the file; the next event opens it again."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-        self._descriptor = None
+        """Bring everything to disk and end the chain; the next event goes on with it.
 
-    def _open(self) -> int:
-        if self._descriptor is not None:
-            try:
-                if identity(self._path.stat()) == identity(os.fstat(self._descriptor)):
-                    return self._descriptor
-            except FileNotFoundError:
-                pass  # moved away
-            self.close()
-        descriptor = open_private(self._path, _FLAGS)
-        size = os.fstat(descriptor).st_size
-        self._torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        self._descriptor = descriptor
-        return descriptor
+        It waits for the disk.
+        """
+        with self._wake:
+            thread = self._thread
+            self._closing = thread is not None
+            self._wake.notify_all()
+        if thread is not None:
+            thread.join()
 
-    def _write(self, descriptor: int, line: bytes) -> None:
-        """Write the line to the end; after half a line, begin a new one."""
-        rest = b"\n" + line if self._torn else line
-        self._torn = True
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        self._torn = False
+    def _tell_floods(self, now: datetime, *, all_of_them: bool = False) -> None:
+        """Add what was counted of floods, if its time is over."""
+        ends = self._floods.ends()
+        if ends is not None and (all_of_them or now >= ends):
+            for facts in self._floods.drain():
+                self._add(_pending(facts, now))
+
+    def _add(self, pending: _Pending) -> bool:
+        """Put a line where the thread finds it, if there is room."""
+        if self._pending_bytes + len(pending.body) > _MOST_PENDING:
+            self._lost += 1
+            return False
+        self._pending.append(pending)
+        self._pending_bytes += len(pending.body)
+        many = self._pending_bytes > _MANY_PENDING and not self._failing
+        if pending.waiter is not None or many:
+            self._urgent = True
+            self._wake.notify_all()
+        elif len(self._pending) == 1:
+            self._wake.notify_all()
+        self._stand_by()
+        return True
+
+    def _stand_by(self) -> None:
+        """See that there is a thread; it never keeps the process from ending."""
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._work, name="odooport-audit", daemon=True
+            )
+            self._thread.start()
+
+    def _work(self) -> None:
+        """Write what comes, until the audit is closed. Runs in the thread."""
+        ended = False
+        while not ended:
+            with self._wake:
+                self._wait()
+                closing = self._closing
+                self._tell_floods(self._clock(), all_of_them=closing)
+                self._tell_losses(all_of_them=closing)
+                batch, self._pending = self._pending, []
+                self._urgent = False
+            left = self._write(batch)
+            with self._wake:
+                # What came meanwhile is still to be written, also at the end.
+                ended = closing and not self._pending
+                # Those that nobody waits for are tried again, before all later ones.
+                self._pending[:0] = left
+                self._pending_bytes += _size(left) - _size(batch)
+                if ended:
+                    self._end()
+
+    def _tell_losses(self, *, all_of_them: bool) -> None:
+        """Add how many lines there was no room for, once the disk takes lines."""
+        if self._lost and (all_of_them or not self._failing):
+            now = self._clock()
+            line = _pending({"kind": "lost", "count": self._lost}, now)
+            self._pending.append(line)
+            self._pending_bytes += len(line.body)
+            self._lost = 0
+
+    def _wait(self) -> None:
+        """Wait until there is something to write."""
+        ends = self._floods.ends()
+        if ends is not None:
+            rest = (ends - self._clock()).total_seconds()
+            seconds = min(max(rest, _SOONEST), SPAN.total_seconds())
+        else:
+            seconds = None
+        self._wake.wait_for(lambda: self._pending or self._closing, timeout=seconds)
+        if self._pending:
+            self._wake.wait_for(
+                lambda: self._urgent or self._closing, timeout=self._flush_seconds
+            )
+
+    def _write(self, batch: list[_Pending]) -> list[_Pending]:
+        """Write lines, tell who waits, and answer those that shall be tried again."""
+        if not batch:
+            return []
+        waiting = any(item.waiter for item in batch)
+        entries = [(item.moment, item.body) for item in batch]
+        try:
+            written = self._chain.write(entries, sync=waiting)
+        except Exception as error:  # whoever waits must hear of it, whatever it was
+            _logger.exception("the audit failed")
+            written = Written(len(batch), OSError(errno.EIO, type(error).__name__))
+        if written.error is None:
+            if self._failing:
+                _logger.warning("the audit can be written again")
+        elif not self._failing:
+            _logger.error(
+                "the audit cannot be written", extra={"why": written.error.strerror}
+            )
+        self._failing = written.error is not None
+        _answer([item.waiter for item in batch], kept=not self._failing)
+        return [item for item in batch[written.count :] if item.waiter is None]
+
+    def _end(self) -> None:
+        """Let go of the file, and of the thread. Runs in it, with the lock."""
+        if self._pending:
+            _logger.error(
+                "lines of the audit are lost", extra={"count": len(self._pending)}
+            )
+            self._pending, self._pending_bytes = [], 0
+        try:
+            self._chain.close(self._clock())
+        except OSError as error:
+            _logger.error("the audit cannot be ended", extra={"why": error.strerror})
+        self._closing, self._thread = False, None
 
 
-def _sync(descriptor: int) -> None:
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _is_write(event: AuditEvent) -> bool:
+    """Whether an event is of a write that may have reached Odoo, or is about to."""
+    if event.outcome == "begun":
+        return True
+    writes = event.operation not in (None, Operation.READ)
+    return writes and event.outcome not in _NOTHING_SENT
 
 
-def _line(event: AuditEvent, now: datetime) -> bytes:
-    caller, call = event.caller, event.call
-    facts: dict[str, Any] = {
-        "time": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "door": caller.door,
-        "subject": caller.principal.subject,
-        "key": caller.principal.name,
-        "role": caller.principal.role,
-        "address": caller.address,
-        "request_id": _cut(caller.request_id),
-        "instance": _cut(call.instance),
-        "model": _cut(call.model),
-        "method": _cut(call.method),
-        "operation": event.operation.value,
-        "ids": list(event.ids[:_MOST_NAMES]),
-        "id_count": len(event.ids),
-        "fields": [_cut(name) for name in event.fields[:_MOST_NAMES]],
-        "field_count": len(event.fields),
-        "outcome": event.outcome,
-        "reason": _cut(event.reason or "") if event.outcome in _OURS else None,
-        "milliseconds": (
-            None if event.milliseconds is None else round(event.milliseconds, 3)
-        ),
-    }
-    return json.dumps(facts, separators=(",", ":")).encode() + b"\n"
+def _is_of_nobody(event: AuditEvent) -> bool:
+    """Whether it was not proven who asked; such events may come in floods."""
+    principal = event.caller.principal
+    return principal.role == ANONYMOUS.role and not principal.credentials
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _MOST_TEXT else text[:_MOST_TEXT] + "…"
+def _pending(facts: Mapping[str, Any], now: datetime) -> _Pending:
+    return _Pending(now, encode({"time": to_text(now), **facts}))
+
+
+def _size(lines: Iterable[_Pending]) -> int:
+    return sum(len(line.body) for line in lines)
+
+
+def _answer(waiters: Iterable[_Waiter | None], *, kept: bool) -> None:
+    """Tell each who waits, in the loop where it waits."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[bool]]] = {}
+    for waiter in waiters:
+        if waiter is not None:
+            by_loop.setdefault(waiter.loop, []).append(waiter.answer)
+    for loop, answers in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_settle, answers, kept)
+        except RuntimeError:  # the loop is closed, so nobody waits any more
+            continue
+
+
+def _settle(answers: Iterable[asyncio.Future[bool]], kept: bool) -> None:
+    for answer in answers:
+        if not answer.done():  # whoever waited may have been cancelled
+            answer.set_result(kept)
 
 
 if TYPE_CHECKING:
-    _: type[AuditLog] = JsonLinesAudit
+    _: type[AuditLog] = ChainedAudit

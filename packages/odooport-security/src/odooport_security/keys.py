@@ -7,50 +7,86 @@ for a secret that nobody can guess.
 
 import hashlib
 import hmac
-import os
+import json
+import logging
 import re
 import secrets
-import sqlite3
 from base64 import b32encode, urlsafe_b64encode
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from odooport.errors import InvalidRequest, OdooportError
-from odooport_security.roles import ROLES
-from odooport_security.state import identity, open_private
+from odooport_security.state import Database, Row
+
+_logger = logging.getLogger(__name__)
 
 _SECRET_BYTES = 32
 _ID_BYTES = 5
 _TOKEN = re.compile(r"odp_([a-z0-9]{1,32})_([A-Za-z0-9_-]{43})")
 _NAME = re.compile(r"[^\W_][\w .@+-]{0,63}")
+_ROLE = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
+_BUDGET = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", re.ASCII)
+_MOST_AT_ONCE = 10_000
 _NO_DIGEST = bytes(hashlib.sha256().digest_size)
-_BUSY_SECONDS = 5.0
+_MOST_GRACE = timedelta(days=366)
+_USE_SPAN = timedelta(minutes=1)
+"""How long after one use of a key the next need not be kept."""
 
-_VERSION = 1
-_TABLE = """
-    CREATE TABLE IF NOT EXISTS keys (
-        id TEXT PRIMARY KEY,
-        name TEXT NOT NULL,
-        role TEXT NOT NULL,
-        digest BLOB NOT NULL,
-        created_at TEXT NOT NULL,
-        expires_at TEXT,
-        revoked_at TEXT
-    ) WITHOUT ROWID
-"""
-_INSERT = "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)"
+_VERSIONS = (
+    (
+        """
+        CREATE TABLE IF NOT EXISTS keys (
+            id TEXT PRIMARY KEY,
+            name TEXT NOT NULL,
+            role TEXT NOT NULL,
+            digest BLOB NOT NULL,
+            created_at TEXT NOT NULL,
+            expires_at TEXT,
+            revoked_at TEXT
+        ) WITHOUT ROWID
+        """,
+    ),
+    (
+        "ALTER TABLE keys ADD COLUMN last_used_at TEXT",
+        "ALTER TABLE keys ADD COLUMN previous BLOB",
+        "ALTER TABLE keys ADD COLUMN previous_until TEXT",
+        "ALTER TABLE keys ADD COLUMN networks TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE keys ADD COLUMN rate_limit TEXT",
+        "ALTER TABLE keys ADD COLUMN concurrency INTEGER",
+        "ALTER TABLE keys ADD COLUMN identities TEXT NOT NULL DEFAULT '{}'",
+        "ALTER TABLE keys ADD COLUMN instances TEXT NOT NULL DEFAULT '[]'",
+    ),
+)
+_INSERT = (
+    "INSERT INTO keys (id, name, role, digest, created_at, expires_at, networks, "
+    "rate_limit, concurrency, identities, instances) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_ROTATE = (
+    "UPDATE keys SET previous = digest, previous_until = ?, digest = ? "
+    "WHERE id = ? AND revoked_at IS NULL"
+)
 _REVOKE = "UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"
-_ONE = (
-    "SELECT id, name, role, created_at, expires_at, revoked_at, digest "
-    "FROM keys WHERE id = ?"
+_USED = (
+    "UPDATE keys SET last_used_at = ? "
+    "WHERE id = ? AND (last_used_at IS NULL OR last_used_at <= ?)"
 )
-_ALL = (
-    "SELECT id, name, role, created_at, expires_at, revoked_at "
-    "FROM keys ORDER BY created_at, id"
+_SELECT = (
+    "SELECT id, name, role, created_at, expires_at, revoked_at, last_used_at, "
+    "previous_until, networks, rate_limit, concurrency, identities, instances, "
+    "digest, previous FROM keys "
 )
+_ONE = _SELECT + "WHERE id = ?"
+_ALL = _SELECT + "ORDER BY created_at, id"
+
+type Network = IPv4Network | IPv6Network
+"""A network of addresses; a single address is a network of its own."""
 
 
 class KeyStoreError(OdooportError):
@@ -68,6 +104,16 @@ class KeyRecord:
         created_at: When it was made, in UTC.
         expires_at: When it stops; None if it never does.
         revoked_at: When it was revoked; None if it was not.
+        last_used_at: When it was last used, to the minute; None if it never was.
+        previous_until: Until when the secret before the last rotation is honoured; None
+            if there was no rotation.
+        networks: The only networks that it may be used from; empty for everywhere.
+        rate_limit: A budget of its own, such as ``60/minute``.
+        concurrency: How many of its calls may be under way at once.
+        identities: The names of the Odoo identities that it acts as, by instance; empty
+            if it acts as the users that the settings name.
+        instances: The only Odoo databases that it may use; empty for every one.
+        is_outdated: Whether it was proven with the secret before the last rotation.
     """
 
     id: str
@@ -76,10 +122,36 @@ class KeyRecord:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    previous_until: datetime | None = None
+    networks: tuple[Network, ...] = ()
+    rate_limit: str | None = None
+    concurrency: int | None = None
+    identities: Mapping[str, str] = field(default_factory=dict[str, str])
+    instances: tuple[str, ...] = ()
+    is_outdated: bool = field(default=False, compare=False)
 
     def is_expired(self, now: datetime) -> bool:
         """Whether the key's time is over."""
         return self.expires_at is not None and self.expires_at <= now
+
+    def is_rotated_away(self, now: datetime) -> bool:
+        """Whether it was proven with an older secret whose grace time is over."""
+        return self.is_outdated and (
+            self.previous_until is None or self.previous_until <= now
+        )
+
+    def is_for(self, address: str | None) -> bool:
+        """Whether it may be used from an address; what is no address never is."""
+        if not self.networks:
+            return True
+        try:
+            found = ip_address(address or "")
+        except ValueError:
+            return False
+        if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+            found = found.ipv4_mapped
+        return any(found in network for network in self.networks)
 
 
 def utc_now() -> datetime:
@@ -92,9 +164,6 @@ class KeyStore:
 
     Every question reads the file, so a key that another process revokes is refused at
     once. The file is made with the first key; before that there is none.
-
-    It is synchronous on purpose: a read by primary key takes some 20 µs, less than
-    handing it to a thread does, and in WAL mode readers do not wait for a writer.
 
     Args:
         path: The SQLite file.
@@ -109,14 +178,25 @@ class KeyStore:
         clock: Callable[[], datetime] = utc_now,
         token_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
-        self._path = path
+        self._database = Database(
+            path, _VERSIONS, name="key store", error=KeyStoreError
+        )
         self._clock = clock
         self._token_bytes = token_bytes
-        self._connection: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
+        self._uses: dict[str, datetime] = {}
+        self._writer: ThreadPoolExecutor | None = None
 
     def create(
-        self, name: str, role: str, expires_at: datetime | None = None
+        self,
+        name: str,
+        role: str,
+        expires_at: datetime | None = None,
+        *,
+        networks: Sequence[str] = (),
+        rate_limit: str | None = None,
+        concurrency: int | None = None,
+        identities: Mapping[str, str] = MappingProxyType({}),
+        instances: Sequence[str] = (),
     ) -> tuple[KeyRecord, str]:
         """Make a key, and answer it with its token, which nobody can see again.
 
@@ -124,31 +204,52 @@ class KeyStore:
             name: What people shall call it.
             role: The name of its role.
             expires_at: When it shall stop, with a time zone; None for never.
+            networks: The only networks that it may be used from.
+            rate_limit: A budget of its own, such as ``60/minute``.
+            concurrency: How many of its calls may be under way at once.
+            identities: The names of the Odoo identities that it acts as, by instance.
+            instances: The only Odoo databases that it may use.
 
         Raises:
-            InvalidRequest: The name, the role or the time is not acceptable.
+            InvalidRequest: Something of that is not acceptable.
             KeyStoreError: The store cannot be written.
         """
-        if _NAME.fullmatch(name) is None:
+        check_name(name, "a key")
+        if _ROLE.fullmatch(role) is None:
             raise InvalidRequest(
-                f"{name!r} cannot be the name of a key: use 1 to 64 letters, digits, "
-                "spaces and . @ + - _, and begin with a letter or a digit."
+                f"{role!r} cannot be the name of a role: 'odooport policy check' shows "
+                "the roles that there are."
             )
-        if role not in ROLES:
+        if rate_limit is not None and _BUDGET.fullmatch(rate_limit) is None:
             raise InvalidRequest(
-                f"There is no role {role!r}; use one of {', '.join(ROLES)}."
+                f"{rate_limit!r} is no budget: write a number and one of second, "
+                "minute, hour and day, such as 60/minute."
             )
-        now = self._clock().astimezone(UTC).replace(microsecond=0)
+        if concurrency is not None and not 1 <= concurrency <= _MOST_AT_ONCE:
+            raise InvalidRequest(
+                f"A key can have from 1 to {_MOST_AT_ONCE} calls under way at once."
+            )
+        now = self._now()
         if expires_at is not None:
             expires_at = expires_at.astimezone(UTC).replace(microsecond=0)
             if expires_at <= now:
                 raise InvalidRequest("A key cannot expire in the past.")
         key_id = b32encode(self._token_bytes(_ID_BYTES)).decode().lower()
-        secret = urlsafe_b64encode(self._token_bytes(_SECRET_BYTES)).decode()
-        secret = secret.rstrip("=")
-        record = KeyRecord(key_id, name, role, now, expires_at)
-        try:
-            self._open().execute(
+        record = KeyRecord(
+            key_id,
+            name,
+            role,
+            now,
+            expires_at,
+            networks=tuple(parse_network(item) for item in networks),
+            rate_limit=rate_limit,
+            concurrency=concurrency,
+            identities=dict(identities),
+            instances=tuple(instances),
+        )
+        secret = self._secret()
+        with self._database.transaction() as connection:
+            connection.execute(
                 _INSERT,
                 (
                     record.id,
@@ -157,12 +258,14 @@ class KeyStore:
                     _digest(secret),
                     _to_text(now),
                     _to_text(expires_at),
-                    None,
+                    json.dumps([str(network) for network in record.networks]),
+                    record.rate_limit,
+                    record.concurrency,
+                    json.dumps(record.identities),
+                    json.dumps(record.instances),
                 ),
             )
-        except (sqlite3.Error, OSError) as error:
-            raise _failed("written", error) from error
-        return record, f"odp_{key_id}_{secret}"
+        return record, _token(key_id, secret)
 
     def list(self) -> list[KeyRecord]:
         """Answer every key that was ever made, the oldest first.
@@ -170,12 +273,7 @@ class KeyStore:
         Raises:
             KeyStoreError: The store cannot be read.
         """
-        try:
-            connection = self._current()
-            rows = [] if connection is None else connection.execute(_ALL).fetchall()
-        except (sqlite3.Error, OSError) as error:
-            raise _failed("read", error) from error
-        return [_record(row) for row in rows]
+        return [_record(row) for row in self._database.read(_ALL)]
 
     def find(self, key_id: str) -> KeyRecord | None:
         """Answer the key with this id, or None.
@@ -183,23 +281,56 @@ class KeyStore:
         Raises:
             KeyStoreError: The store cannot be read.
         """
-        row = self._row(key_id)
-        return None if row is None else _record(row)
+        rows = self._database.read(_ONE, key_id)
+        return _record(rows[0]) if rows else None
 
     def verify(self, token: str) -> KeyRecord | None:
         """Answer the key that the token proves, be it expired or revoked, or None.
+
+        The secret before the last rotation proves it too: see ``is_outdated``. What is
+        no token goes the same way as one that is wrong.
 
         Raises:
             KeyStoreError: The store cannot be read.
         """
         match = _TOKEN.fullmatch(token)
-        if match is None:
+        key_id, secret = ("", "") if match is None else match.groups()
+        rows = self._database.read(_ONE, key_id)
+        kept, previous = rows[0][-2:] if rows else (_NO_DIGEST, None)
+        digest = _digest(secret)
+        is_kept = hmac.compare_digest(digest, kept)
+        is_previous = hmac.compare_digest(digest, previous or _NO_DIGEST)
+        if not rows or not (is_kept or is_previous):
             return None
-        key_id, secret = match.groups()
-        row = self._row(key_id)
-        kept = _NO_DIGEST if row is None else row[6]
-        matches = hmac.compare_digest(_digest(secret), kept)
-        return _record(row) if row is not None and matches else None
+        return _record(rows[0], is_outdated=not is_kept)
+
+    def rotate(self, key_id: str, grace: timedelta) -> tuple[KeyRecord, str]:
+        """Give a key a new secret, and answer it with its token.
+
+        A secret from before an earlier rotation is not honoured any more, whatever
+        grace time it had.
+
+        Args:
+            key_id: The key.
+            grace: How long the present secret shall be honoured beside the new one.
+
+        Raises:
+            InvalidRequest: There is no such key, or it is not valid any more.
+            KeyStoreError: The store cannot be written.
+        """
+        now = self._now()
+        if not timedelta() <= grace <= _MOST_GRACE:
+            raise InvalidRequest(
+                f"A grace time is from nothing to {_MOST_GRACE.days} days."
+            )
+        record = self._known(key_id)
+        if record.revoked_at is not None or record.is_expired(now):
+            raise _not_valid(record)
+        secret = self._secret()
+        until = _to_text(now + grace)
+        if not self._database.change(_ROTATE, until, _digest(secret), key_id):
+            raise _not_valid(record)  # somebody has just revoked it
+        return self._known(key_id), _token(key_id, secret)
 
     def revoke(self, key_id: str) -> KeyRecord:
         """Stop a key for good, and answer it; a revoked one stays as it was.
@@ -208,12 +339,42 @@ class KeyStore:
             InvalidRequest: There is no such key.
             KeyStoreError: The store cannot be written.
         """
-        now = self._clock().astimezone(UTC)
+        self._database.change(_REVOKE, _to_text(self._now()), key_id)
+        return self._known(key_id)
+
+    def used(self, key_id: str) -> None:
+        """Keep that a key is used now; at most once a minute for each key.
+
+        A thread writes it, so no call waits for the disk. What cannot be written is
+        logged, and tried again with a later use.
+        """
+        now = self._now()
+        last = self._uses.get(key_id)
+        if last is not None and abs(now - last) < _USE_SPAN:
+            return
+        self._uses[key_id] = now
+        if self._writer is None:
+            self._writer = ThreadPoolExecutor(1, thread_name_prefix="odooport-keys")
+        self._writer.submit(self._keep_use, key_id, now)
+
+    def close(self) -> None:
+        """Let go of the file; the next question opens it again."""
+        if self._writer is not None:
+            self._writer.shutdown()
+            self._writer = None
+        self._database.close()
+
+    def _keep_use(self, key_id: str, now: datetime) -> None:
+        before = _to_text(now - _USE_SPAN)
         try:
-            if (connection := self._current()) is not None:
-                connection.execute(_REVOKE, (_to_text(now), key_id))
-        except (sqlite3.Error, OSError) as error:
-            raise _failed("written", error) from error
+            self._database.change_aside(_USED, _to_text(now), key_id, before)
+        except KeyStoreError as error:
+            _logger.warning(
+                "the last use of a key cannot be kept",
+                extra={"key": key_id, "why": error.message},
+            )
+
+    def _known(self, key_id: str) -> KeyRecord:
         record = self.find(key_id)
         if record is None:
             raise InvalidRequest(
@@ -221,101 +382,104 @@ class KeyStore:
             )
         return record
 
-    def close(self) -> None:
-        """Let go of the file; the next question opens it again."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = self._file = None
+    def _now(self) -> datetime:
+        return self._clock().astimezone(UTC).replace(microsecond=0)
 
-    def _row(self, key_id: str) -> tuple[Any, ...] | None:
-        try:
-            connection = self._current()
-            if connection is None:
-                return None
-            row: tuple[Any, ...] | None = connection.execute(_ONE, (key_id,)).fetchone()
-        except (sqlite3.Error, OSError) as error:
-            raise _failed("read", error) from error
-        return row
+    def _secret(self) -> str:
+        return urlsafe_b64encode(self._token_bytes(_SECRET_BYTES)).decode().rstrip("=")
 
-    def _current(self) -> sqlite3.Connection | None:
-        """Answer a connection to the file that has the name now; None without one.
 
-        Who deletes the file wants its keys gone, so an old open one does not count.
-        """
-        try:
-            file = identity(self._path.stat())
-        except FileNotFoundError:
-            self.close()
-            return None
-        if self._connection is None or file != self._file:
-            self.close()
-            return self._open()
-        return self._connection
+def claimed_id(token: str) -> str | None:
+    """Answer the id of the key that a token claims to be; None if it is no token."""
+    match = _TOKEN.fullmatch(token)
+    return None if match is None else match[1]
 
-    def _open(self) -> sqlite3.Connection:
-        descriptor = open_private(self._path, os.O_RDWR)
-        try:
-            file = identity(os.fstat(descriptor))
-        finally:
-            os.close(descriptor)
-        if self._connection is not None and file == self._file:
-            return self._connection
-        self.close()
-        # No thread check: a server may be built in one thread and serve in another.
-        # SQLite itself serialises the calls.
-        connection = sqlite3.connect(
-            self._path,
-            timeout=_BUSY_SECONDS,
-            autocommit=True,
-            check_same_thread=False,
+
+def check_name(name: str, what: str) -> None:
+    """See that a name spoils no log line.
+
+    Args:
+        name: The name.
+        what: What it is the name of, such as ``a key``.
+
+    Raises:
+        InvalidRequest: It might.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise InvalidRequest(
+            f"{name!r} cannot be the name of {what}: use 1 to 64 letters, digits, "
+            "spaces and . @ + - _, and begin with a letter or a digit."
         )
-        try:
-            _prepare(connection)
-        except BaseException:  # whatever it was, the file must not stay open
-            connection.close()
-            raise
-        self._connection, self._file = connection, file
-        return connection
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > _VERSION:
-        raise KeyStoreError(
-            "The key store was written by a newer Odooport; install that version."
-        )
-    if version < _VERSION:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(_TABLE)
-        connection.execute(f"PRAGMA user_version = {_VERSION}")
-        connection.execute("COMMIT")
+def parse_network(text: str) -> Network:
+    """Read a network or a single address.
+
+    Raises:
+        InvalidRequest: It is none.
+    """
+    try:
+        network = ip_network(text)
+    except ValueError as error:
+        raise InvalidRequest(
+            f"{text!r} is no network: write one such as 10.0.0.0/8, 2001:db8::/32 or a "
+            "single address."
+        ) from error
+    if (
+        isinstance(network, IPv6Network)
+        and network.network_address.ipv4_mapped is not None
+    ):
+        # Callers' addresses of this form are read as IPv4, so it would never fit.
+        raise InvalidRequest(f"{text!r} is an IPv4 network: write it as one.")
+    return network
+
+
+def _not_valid(record: KeyRecord) -> InvalidRequest:
+    return InvalidRequest(
+        f"The key {record.id!r} is not valid any more, so a new secret would be of no "
+        "use: make a new key with 'odooport keys create'."
+    )
+
+
+def _token(key_id: str, secret: str) -> str:
+    return f"odp_{key_id}_{secret}"
 
 
 def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("ascii")).digest()
 
 
-def _record(row: tuple[Any, ...]) -> KeyRecord:
-    key_id, name, role, created_at, expires_at, revoked_at, *_ = row
-    return KeyRecord(
-        key_id,
-        name,
-        role,
-        datetime.fromisoformat(created_at),
-        None if expires_at is None else datetime.fromisoformat(expires_at),
-        None if revoked_at is None else datetime.fromisoformat(revoked_at),
-    )
+def _record(row: Row, *, is_outdated: bool = False) -> KeyRecord:
+    key_id, name, role, created_at, *times = row[:8]
+    networks, rate_limit, concurrency, identities, instances = row[8:13]
+    try:
+        expires_at, revoked_at, last_used_at, previous_until = map(_moment, times)
+        return KeyRecord(
+            key_id,
+            name,
+            role,
+            datetime.fromisoformat(created_at),
+            expires_at,
+            revoked_at,
+            last_used_at,
+            previous_until,
+            networks=tuple(ip_network(text) for text in json.loads(networks)),
+            rate_limit=rate_limit,
+            concurrency=concurrency,
+            identities=dict[str, str](json.loads(identities)),
+            instances=tuple(json.loads(instances)),
+            is_outdated=is_outdated,
+        )
+    except (ValueError, TypeError) as error:
+        raise KeyStoreError(
+            f"What the key store holds of the key {key_id!r} cannot be read. Revoke "
+            "the key, and make a new one."
+        ) from error
+
+
+def _moment(text: Any) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _to_text(moment: datetime | None) -> str | None:
     return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _failed(what: str, error: sqlite3.Error | OSError) -> KeyStoreError:
-    # An OSError's text names the path; SQLite's own texts do not.
-    why = error.strerror if isinstance(error, OSError) else str(error)
-    return KeyStoreError(
-        f"The key store in the state directory cannot be {what} ({why}). See that the "
-        "directory belongs to the user who runs Odooport and that the disk is not full."
-    )

@@ -31,6 +31,7 @@ from odooport.errors import (
 from odooport.expressions import Expression
 from odooport.gate import Gate, OdooDecides, Unaudited, Unlimited
 from odooport.model import (
+    ANONYMOUS,
     DEFAULT_INSTANCE,
     DEFAULT_LIMIT,
     Call,
@@ -39,6 +40,9 @@ from odooport.model import (
     Context,
     Credentials,
     Decision,
+    Mask,
+    Masking,
+    Meter,
     Operation,
     Page,
     Principal,
@@ -46,6 +50,7 @@ from odooport.model import (
     Record,
     Reference,
     Refusal,
+    Requirement,
     ServerVersion,
     Session,
 )
@@ -54,6 +59,7 @@ from odooport.ports import (
     AuditLog,
     AuthPolicy,
     OdooGateway,
+    OdooKnowledge,
     RateLimiter,
 )
 from odooport.record_classes import record_model, values_model
@@ -72,6 +78,7 @@ from odooport.usecases import Identity, ModelInfo, Odoo
 from odooport.views import OnchangeResult, OnchangeWarning, RecordAction
 
 __all__ = [
+    "ANONYMOUS",
     "DEFAULT_INSTANCE",
     "DEFAULT_LIMIT",
     "AnswerLost",
@@ -103,6 +110,9 @@ __all__ = [
     "InvalidRequest",
     "Level",
     "Many",
+    "Mask",
+    "Masking",
+    "Meter",
     "MethodInfo",
     "ModelInfo",
     "ModelSchema",
@@ -111,6 +121,7 @@ __all__ = [
     "OdooDecides",
     "OdooFailed",
     "OdooGateway",
+    "OdooKnowledge",
     "OdooRecord",
     "OdooRefused",
     "OdooValues",
@@ -135,6 +146,7 @@ __all__ = [
     "Refusal",
     "Relation",
     "RelationGraph",
+    "Requirement",
     "SchemaChanged",
     "ServerVersion",
     "Session",

@@ -15,6 +15,8 @@ class FlightCache[K, V]:
         size: The most that all kept answers may weigh; the least recently used goes
             first, and an answer that weighs more is not kept.
         seconds: How long an answer stays good; None for as long as there is room.
+        idle: How long it stays good when nobody asks for it; None for as long as there
+            is room.
         clock: Answers the time in seconds; must never go back.
         weigh: Answers what an answer weighs; each weighs 1 unless told.
     """
@@ -25,14 +27,17 @@ class FlightCache[K, V]:
         size: int,
         seconds: float | None,
         clock: Callable[[], float],
+        idle: float | None = None,
         weigh: Callable[[V], int] = lambda answer: 1,
     ) -> None:
         self._size = size
         self._weigh = weigh
         self._weight = 0
         self._seconds = seconds
+        self._idle = idle
         self._clock = clock
         self._kept: OrderedDict[K, tuple[float, int, V]] = OrderedDict()
+        self._asked: dict[K, float] = {}
         self._flights: dict[K, asyncio.Task[V]] = {}
 
     async def get(self, key: K, fetch: Callable[[], Awaitable[V]]) -> V:
@@ -55,10 +60,14 @@ class FlightCache[K, V]:
         if (kept := self._kept.get(key)) is None:
             return None
         born, _, value = kept
-        if self._seconds is not None and self._clock() - born >= self._seconds:
+        now = self._clock()
+        too_old = self._seconds is not None and now - born >= self._seconds
+        if too_old or (self._idle is not None and now - self._asked[key] >= self._idle):
             self._forget(key)
             return None
         self._kept.move_to_end(key)
+        if self._idle is not None:
+            self._asked[key] = now
         return value
 
     def age(self, key: K) -> float | None:
@@ -70,7 +79,10 @@ class FlightCache[K, V]:
         """Keep an answer."""
         self._forget(key)
         weight = self._weigh(value)
-        self._kept[key] = (self._clock(), weight, value)
+        now = self._clock()
+        self._kept[key] = (now, weight, value)
+        if self._idle is not None:
+            self._asked[key] = now
         self._weight += weight
         while self._weight > self._size:
             self._forget(next(iter(self._kept)))
@@ -78,6 +90,7 @@ class FlightCache[K, V]:
     def _forget(self, key: K) -> None:
         if (kept := self._kept.pop(key, None)) is not None:
             self._weight -= kept[1]
+            self._asked.pop(key, None)
 
     async def _fly(self, key: K, fetch: Callable[[], Awaitable[V]]) -> V:
         mine = asyncio.current_task()

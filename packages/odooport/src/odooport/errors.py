@@ -47,6 +47,7 @@ class OdooportError(Exception):
     Attributes:
         code: The stable name of the kind of error.
         message: What happened and what to do next, for the caller.
+        audited: Whether the audit has it already.
     """
 
     code: ClassVar[str] = "internal"
@@ -54,6 +55,7 @@ class OdooportError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+        self.audited = False
 
 
 class InvalidRequest(OdooportError):

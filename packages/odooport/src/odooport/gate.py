@@ -8,9 +8,9 @@ gate also keeps the sessions: one login serves every call with the same credenti
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from odooport.cache import FlightCache
@@ -27,26 +27,38 @@ from odooport.errors import (
     RateLimited,
 )
 from odooport.model import (
+    ANONYMOUS,
     Call,
     Caller,
     Context,
     Credentials,
     Decision,
+    Mask,
+    Masking,
     Operation,
     Principal,
     Quota,
+    Record,
     Refusal,
+    Requirement,
     ServerVersion,
-    Session,
 )
-from odooport.ports import AuditEvent, AuditLog, AuthPolicy, OdooGateway, RateLimiter
-from odooport.scalars import is_sequence
+from odooport.ports import (
+    AuditEvent,
+    AuditLog,
+    AuthPolicy,
+    OdooGateway,
+    OdooKnowledge,
+    RateLimiter,
+)
+from odooport.scalars import is_mapping, is_sequence
 from odooport.schema import ATTRIBUTES, ModelSchema
-from odooport.signatures import touches
+from odooport.sessions import SESSION_IDLE, SESSION_LIFETIME, Sessions
+from odooport.signatures import Touched, touches
 
 _logger = logging.getLogger(__name__)
 
-_SESSIONS = 1_000
+_LOGINS = 1_000
 _SCHEMAS = 50_000
 _SCHEMA_FIELDS = 100_000
 """How many fields all kept schemas may have together; users who see the same of a model
@@ -64,10 +76,11 @@ _SOURCE_LANGUAGE = "en_US"
 (``odoo/api.py``, ``Environment.lang``)."""
 
 _SHOWN_CHOICES = 20
-_REFUSED_SECONDS = 60.0
-"""How long a refused login is not tried again: Odoo shuts out a whole address for 60 s
-after five failures (``res_users.py``, login cooldown), so one stale password must not
-lock everybody out."""
+_STARS = "***"
+_USER_FIELDS = ("name", "login", "company_id", "company_ids", "lang", "tz")
+_MOST_COMPANIES = 80
+_PAIR = 2
+_NO_LIMIT = Quota(True, limit=0, remaining=0, reset_after=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +92,30 @@ class _Recalled:
     weight: int
 
 
+@dataclass(slots=True)
+class _Trace:
+    """What becomes known of a call while it runs, for the audit."""
+
+    event: AuditEvent
+    made: list[int] = field(default_factory=list[int])
+
+
+class _Known:
+    """What a policy may ask about the Odoo behind a call: an ``OdooKnowledge``."""
+
+    def __init__(self, gate: "Gate", credentials: Credentials) -> None:
+        self._gate = gate
+        self._credentials = credentials
+
+    async def schema(self, model: str) -> ModelSchema:
+        """Answer what a model looks like to the Odoo user, nothing hidden."""
+        return await self._gate.full_schema(self._credentials, model)
+
+    async def uid(self) -> int:
+        """Answer the id of the Odoo user."""
+        return (await self._gate.sessions.get(self._credentials)).uid
+
+
 class Gate:
     """Lets calls through to Odoo, or says why not. One for each process.
 
@@ -88,6 +125,11 @@ class Gate:
         limiter: How much of it.
         audit: What keeps a trace of it.
         clock: Answers the time in seconds; never goes back.
+        session_idle: After how many seconds without a call a login is forgotten.
+        session_lifetime: After how many seconds it is made anew in any case.
+
+    Attributes:
+        sessions: The logins that it keeps.
     """
 
     def __init__(
@@ -98,23 +140,28 @@ class Gate:
         audit: AuditLog,
         *,
         clock: Callable[[], float] = time.monotonic,
+        session_idle: float = SESSION_IDLE,
+        session_lifetime: float = SESSION_LIFETIME,
     ) -> None:
         self._gateway = gateway
         self._policy = policy
         self._limiter = limiter
         self._audit = audit
         self._clock = clock
-        self._sessions = FlightCache[Credentials, Session](
-            size=_SESSIONS, seconds=None, clock=clock
-        )
-        self._refused = FlightCache[Credentials, str](
-            size=_SESSIONS, seconds=_REFUSED_SECONDS, clock=clock
+        self.sessions = Sessions(
+            gateway, clock=clock, idle=session_idle, lifetime=session_lifetime
         )
         # What each user sees is kept as a digest: users with equal rights see the same.
         self._seen = FlightCache[tuple[Credentials, str, str | None], str](
             size=_SCHEMAS, seconds=_KNOWLEDGE_SECONDS, clock=clock
         )
         self._schemas = FlightCache[str, ModelSchema](
+            size=_SCHEMA_FIELDS,
+            seconds=None,
+            clock=clock,
+            weigh=lambda schema: len(schema.fields),
+        )
+        self._masked = FlightCache[tuple[str, str], ModelSchema](
             size=_SCHEMA_FIELDS,
             seconds=None,
             clock=clock,
@@ -127,64 +174,119 @@ class Gate:
             weigh=lambda recalled: recalled.weight,
         )
         self._companies = FlightCache[Credentials, frozenset[int]](
-            size=_SESSIONS, seconds=_CHOICES_SECONDS, clock=clock
+            size=_LOGINS, seconds=_CHOICES_SECONDS, clock=clock
         )
         self._languages = FlightCache[Credentials, frozenset[str]](
-            size=_SESSIONS, seconds=_CHOICES_SECONDS, clock=clock
+            size=_LOGINS, seconds=_CHOICES_SECONDS, clock=clock
         )
 
-    async def authenticate(self, token: str, address: str | None) -> Principal:
-        """Answer whose token this is.
+    async def authenticate(
+        self, token: str, *, door: str, request_id: str, address: str | None
+    ) -> Caller:
+        """Answer whose token this is, as the caller of one request.
+
+        Args:
+            token: What was presented, as it came.
+            door: The entrypoint that it came to.
+            request_id: What the request is called.
+            address: The network address that it came from.
 
         Raises:
             AuthenticationFailed: It lets nobody in; the message says why.
+            RateLimited: Too many tokens from there were wrong; this one was not even
+                looked at.
         """
         answer = await self._policy.authenticate(token, address)
-        if isinstance(answer, Refusal):
-            _logger.warning(
-                "refused a key", extra={"rule": answer.rule, "address": address}
-            )
-            raise AuthenticationFailed(answer.reason)
-        return answer
+        if isinstance(answer, Principal):
+            return Caller(answer, door, request_id, address)
+        _logger.warning(
+            "refused a key",
+            extra={"rule": answer.rule, "address": address, "request_id": request_id},
+        )
+        error: OdooportError = (
+            AuthenticationFailed(answer.reason)
+            if answer.retry_after is None
+            else RateLimited(answer.reason, answer.retry_after)
+        )
+        whose = (
+            ANONYMOUS
+            if answer.subject is None
+            else replace(ANONYMOUS, subject=answer.subject)
+        )
+        await self.note(
+            Caller(whose, door, request_id, address), error, rule=answer.rule
+        )
+        raise error
+
+    async def note(
+        self,
+        caller: Caller,
+        error: OdooportError,
+        call: Call | None = None,
+        *,
+        rule: str | None = None,
+    ) -> None:
+        """Keep in the audit that a request was refused before it became a call.
+
+        What the audit has already is not kept again.
+
+        Args:
+            caller: Who asked, ``ANONYMOUS`` if that is not proven.
+            error: What was answered.
+            call: What was asked for, as far as it was understood.
+            rule: What decided.
+        """
+        if error.audited:
+            return
+        error.audited = True
+        event = AuditEvent(
+            caller, error.code, call=call, reason=error.message, rule=rule
+        )
+        await self._audit.record(event)
 
     async def run(self, caller: Caller, call: Call) -> Any:
         """Judge a call, and run it if it may.
 
         Raises:
-            RateLimited: The principal's budget is used up.
+            RateLimited: The principal's budget is used up, or too many of its calls are
+                under way.
             PermissionDenied: The policy refused.
             InvalidRequest: The arguments do not fit the method, or cannot be sent.
             GatewayError: See the error tree.
         """
-        event = _event(caller, call)
-        async with self._traced(event) as made:
-            try:
-                answer = await self._guarded(event)
-            except (OdooFailed, OdooAccessError):
-                # The schema that the call was checked against may be out of date.
-                self._forget(caller, call)
-                raise
-            if event.operation is Operation.CREATE:
-                made.extend(_ids_in(answer))
-            return answer
+        touched = touches(call)
+        async with self._traced(_event(caller, call, touched)) as trace:
+            await self._take(caller, touched.cost(caller.principal.max_rows))
+            async with self._limiter.slot(caller) as place:
+                if not place.allowed:
+                    caller.meter.quota = place
+                    raise RateLimited(
+                        f"{place.limit} calls of this key are under way already; wait "
+                        "until one of them ends.",
+                        place.retry_after,
+                    )
+                return await self._guarded(trace, call)
 
     def _forget(self, caller: Caller, call: Call) -> None:
         credentials = caller.principal.credentials_for(call.instance)
         self._seen.drop((credentials, call.model, call.context.lang))
+        self._seen.drop((credentials, call.model, None))
 
     @asynccontextmanager
-    async def _traced(self, event: AuditEvent) -> AsyncGenerator[list[int]]:
+    async def _traced(self, event: AuditEvent) -> AsyncGenerator[_Trace]:
         """Keep in the audit and in the log how a call ended.
 
-        What is put into the list that it yields are the ids of records that were made.
+        Whoever runs inside adds to the trace what becomes known meanwhile.
         """
         began = self._clock()
         outcome, reason = "internal", None
-        made: list[int] = []
+        trace = _Trace(event)
+        failed: OdooportError | None = None
         try:
-            yield made
+            yield trace
             outcome = "ok"
         except OdooportError as error:
+            failed = error
             outcome, reason = error.code, error.message
             if isinstance(error, OdooFailed):
                 _logger.error("Odoo failed", extra={"debug": error.debug})
@@ -194,49 +296,152 @@ class Gate:
             raise
         finally:
             milliseconds = (self._clock() - began) * 1000
-            await self._audit.record(
+            if failed is not None:
+                failed.audited = True
+            event = trace.event
+            kept = await self._audit.record(
                 replace(
                     event,
-                    ids=(*event.ids, *made),
+                    ids=(*event.ids, *trace.made),
                     outcome=outcome,
                     reason=reason,
                     milliseconds=milliseconds,
                 )
             )
-            caller, call = event.caller, event.call
-            _logger.info(
-                "call",
-                extra={
-                    "request_id": caller.request_id,
-                    "door": caller.door,
-                    "key": caller.principal.subject,
-                    "instance": call.instance,
-                    "model": call.model,
-                    "method": call.method,
-                    "milliseconds": round(milliseconds, 2),
-                    "outcome": outcome,
-                },
-            )
+            if not kept:
+                _logger.error(
+                    "the end of a call is not in the audit",
+                    extra={"request_id": event.caller.request_id, "outcome": outcome},
+                )
+            self._log(event, milliseconds, outcome)
 
-    async def _guarded(self, event: AuditEvent) -> Any:
+    def _log(self, event: AuditEvent, milliseconds: float, outcome: str) -> None:
         caller, call = event.caller, event.call
-        await self._take(caller)
-        call = (await self._authorize(caller, call)).call
+        _logger.info(
+            "call",
+            extra={
+                "request_id": caller.request_id,
+                "door": caller.door,
+                "key": caller.principal.subject,
+                "instance": call and call.instance,
+                "model": call and call.model,
+                "method": call and call.method,
+                "milliseconds": round(milliseconds, 2),
+                "outcome": outcome,
+            },
+        )
+
+    async def _guarded(self, trace: _Trace, asked: Call) -> Any:
+        caller = trace.event.caller
+        decision = await self._authorize(trace, asked)
+        call, event = decision.call, trace.event
         credentials = caller.principal.credentials_for(call.instance)
         reads = event.operation is Operation.READ
+        for requirement in decision.require:
+            await self._check_required(credentials, call, requirement)
         if not reads:
             # Logging in first keeps "begun" for what is really about to be sent.
-            await self._session(credentials)
+            await self.sessions.get(credentials)
+            if decision.changes:
+                before = await self._records_of(credentials, call, event, event.ids)
+                event = trace.event = replace(event, before=before)
             if not await self._audit.record(event):
                 raise GatewayUnavailable(
                     "The audit log cannot be written, so nothing was sent to Odoo. "
                     "Tell the administrator: the state directory may be full."
                 )
-        return await self._with_session(
+        try:
+            answer = await self.sessions.run(
+                credentials,
+                lambda session: self._gateway.execute(session, call),
+                again=reads,
+            )
+        except (OdooFailed, OdooAccessError):
+            # The schema that the call was checked against may be out of date.
+            self._forget(caller, asked)
+            raise
+        if event.operation is Operation.CREATE:
+            trace.made.extend(_ids_in(answer))
+        if decision.changes and event.operation is not Operation.UNLINK and not reads:
+            ids = [*event.ids, *trace.made]
+            trace.event = replace(
+                event, after=await self._after(credentials, call, event, ids)
+            )
+        if call.method == "fields_get":
+            return _shown(answer, decision.mask)
+        return masked(answer, decision.mask) if decision.mask else answer
+
+    async def _check_required(
+        self, credentials: Credentials, call: Call, requirement: Requirement
+    ) -> None:
+        """Refuse a call that names records outside of what the policy requires.
+
+        Whether a record is not there at all or not for this principal is not told
+        apart. The check and the call are two transactions in Odoo: between them
+        somebody may change a record.
+
+        Raises:
+            PermissionDenied: One of the records does not fit.
+        """
+        ids = list(dict.fromkeys(requirement.ids))
+        if not ids:
+            return
+        found = await self._asked(
             credentials,
-            lambda session: self._gateway.execute(session, call),
-            again=reads,
+            requirement.model,
+            "search",
+            [["id", "in", ids], *requirement.domain],
+            context=Context(companies=call.context.companies, active_test=False),
+            limit=len(ids),
         )
+        outside = sorted(set(ids).difference(found if is_sequence(found) else ()))
+        if outside:
+            raise PermissionDenied(
+                f"Your role may not reach {_some(outside)} of {requirement.model!r}: "
+                "these records are not there, or outside of what it may see."
+            )
+
+    async def _records_of(
+        self,
+        credentials: Credentials,
+        call: Call,
+        event: AuditEvent,
+        ids: Sequence[int],
+    ) -> Sequence[Record]:
+        """Read what a write changes, for the audit."""
+        if not ids:
+            return ()
+        schema = await self.full_schema(credentials, call.model)
+        written = event.operation in (Operation.WRITE, Operation.CREATE)
+        names = [name for name in event.fields if name in schema.fields]
+        if not (written and names):
+            names = schema.readable
+        rows = await self._asked(
+            credentials,
+            call.model,
+            "read",
+            list(ids),
+            context=Context(companies=call.context.companies, active_test=False),
+            fields=list(names),
+        )
+        return rows if is_sequence(rows) else ()
+
+    async def _after(
+        self,
+        credentials: Credentials,
+        call: Call,
+        event: AuditEvent,
+        ids: Sequence[int],
+    ) -> Sequence[Record] | None:
+        try:
+            return await self._records_of(credentials, call, event, ids)
+        except OdooportError as error:
+            # It is done, and that is what the caller must hear.
+            _logger.warning(
+                "a changed record cannot be read for the audit",
+                extra={"outcome": error.code, "model": call.model},
+            )
+            return None
 
     async def recall(self, caller: Caller, call: Call, *, fresh: bool = False) -> Any:
         """Answer a read that describes this Odoo, as ``run`` does, or from memory.
@@ -254,11 +459,9 @@ class Gate:
             PermissionDenied: The policy refused.
             GatewayError: See the error tree.
         """
-        decision = await self._policy.authorize(caller.principal, call)
-        if not decision.allowed:
-            async with self._traced(_event(caller, call)):
-                raise PermissionDenied(decision.reason)
-        key = (caller.principal.credentials_for(call.instance), repr(decision.call))
+        decision = await self._permitted(caller, call)
+        credentials = caller.principal.credentials_for(call.instance)
+        key = (credentials, repr((decision.call, decision.mask)))
         if fresh:
             self._recalled.drop(key)
 
@@ -308,22 +511,43 @@ class Gate:
             context=Context(lang=lang),
             instance=instance,
         )
-        decision = await self._policy.authorize(caller.principal, call)
-        if not decision.allowed:
-            async with self._traced(_event(caller, call)):
-                raise PermissionDenied(decision.reason)
-        call = decision.call
+        decision = await self._permitted(caller, call)
         credentials = caller.principal.credentials_for(instance)
         key = (credentials, model, lang)
         if max_age is not None and (self._seen.age(key) or 0.0) > max_age:
-            await self._take(caller)
+            await self._take(caller, 1)
             self._seen.drop(key)
+        full = await self.full_schema(credentials, model, lang=lang)
+        if not decision.mask:
+            return full
+        through = (full.digest, repr(sorted(decision.mask.items(), key=repr)))
+        if (schema := self._masked.peek(through)) is None:
+            schema = full.seen_through(decision.mask)
+            self._masked.put(through, schema)
+        return schema
+
+    async def full_schema(
+        self, credentials: Credentials, model: str, *, lang: str | None = None
+    ) -> ModelSchema:
+        """Answer what a model looks like to an Odoo user; nothing is judged.
+
+        Args:
+            credentials: The user's login.
+            model: The model's technical name.
+            lang: The language of the labels.
+
+        Raises:
+            OdooRefused: There is no such model, or no such language.
+        """
+        key = (credentials, model, lang)
 
         async def ask() -> ModelSchema:
-            wire = await self._with_session(
+            wire = await self._asked(
                 credentials,
-                lambda session: self._gateway.execute(session, call),
-                again=True,
+                model,
+                "fields_get",
+                context=Context(lang=lang),
+                attributes=list(ATTRIBUTES),
             )
             if not isinstance(wire, dict):
                 raise GatewayProtocolError(
@@ -371,7 +595,7 @@ class Gate:
             )
             if foreign := [item for item in context.companies if item not in own]:
                 tried = Call("res.company", "read", (foreign,), instance=instance)
-                async with self._traced(_event(caller, tried)):
+                async with self._traced(_event(caller, tried, touches(tried))):
                     raise OdooAccessError(
                         f"Your Odoo user may not work in company {_some(foreign)}, "
                         f"only in {_some(sorted(own))}."
@@ -387,7 +611,7 @@ class Gate:
                 )
 
     async def _companies_of(self, credentials: Credentials) -> frozenset[int]:
-        session = await self._session(credentials)
+        session = await self.sessions.get(credentials)
         rows = await self._asked(
             credentials, "res.users", "read", [session.uid], fields=["company_ids"]
         )
@@ -414,11 +638,17 @@ class Gate:
             ) from exc
 
     async def _asked(
-        self, credentials: Credentials, model: str, method: str, *args: Any, **kw: Any
+        self,
+        credentials: Credentials,
+        model: str,
+        method: str,
+        *args: Any,
+        context: Context = Context(),
+        **kw: Any,
     ) -> Any:
-        """Ask Odoo for what requests are checked against; none of it is answered."""
-        call = Call(model, method, args, kw, instance=credentials.instance)
-        return await self._with_session(
+        """Ask Odoo, past the guards, for what requests are checked against."""
+        call = Call(model, method, args, kw, context, credentials.instance)
+        return await self.sessions.run(
             credentials,
             lambda session: self._gateway.execute(session, call),
             again=True,
@@ -432,7 +662,7 @@ class Gate:
             GatewayError: The server cannot be reached.
         """
         caller.principal.credentials_for(instance)
-        await self._take(caller)
+        await self._take(caller, 1)
         return await self._gateway.version(instance)
 
     async def methods(
@@ -448,99 +678,168 @@ class Gate:
             GatewayError: See ``OdooGateway.methods``.
         """
         call = Call(model, "fields_get", instance=instance)
-        async with self._traced(_event(caller, call)):
-            await self._take(caller)
-            await self._authorize(caller, call)
-            return await self._with_session(
+        async with self._traced(_event(caller, call, touches(call))) as trace:
+            await self._take(caller, 1)
+            await self._authorize(trace, call)
+            return await self.sessions.run(
                 caller.principal.credentials_for(instance),
                 lambda session: self._gateway.methods(session, model),
                 again=True,
             )
 
-    async def login(self, caller: Caller, instance: str) -> Session:
-        """Answer the session that the caller's calls to an instance run in.
+    async def identity(
+        self, caller: Caller, instance: str
+    ) -> tuple[int, Record, Sequence[Record]]:
+        """Answer the caller's Odoo user: its id, its record and its companies.
+
+        Everybody may know who he is, whatever the policy says of the model of users.
+
+        Args:
+            caller: Who asks.
+            instance: Which Odoo database.
+
+        Raises:
+            RateLimited: The principal's budget is used up.
+            AuthenticationFailed: Odoo refuses the login.
+            GatewayError: The server cannot be reached.
+        """
+        credentials = caller.principal.credentials_for(instance)
+        asked = Call("res.users", "context_get", instance=instance)
+        async with self._traced(_event(caller, asked, touches(asked))):
+            await self._take(caller, 1)
+            uid = (await self.sessions.get(credentials)).uid
+            try:
+                users = await self._asked(
+                    credentials, "res.users", "read", [uid], fields=list(_USER_FIELDS)
+                )
+                user = dict(users[0])
+                companies = await self._asked(
+                    credentials,
+                    "res.company",
+                    "search_read",
+                    [["id", "in", user["company_ids"]]],
+                    fields=["display_name"],
+                    limit=_MOST_COMPANIES,
+                )
+                return uid, user, [dict(row) for row in companies]
+            except (TypeError, ValueError, LookupError) as exc:
+                raise GatewayProtocolError(
+                    "Odoo did not say who its user is in a form that can be read."
+                ) from exc
+
+    def renew(self, caller: Caller, instance: str) -> None:
+        """Let the caller's next call log in anew, also where Odoo has refused that."""
+        self.sessions.renew(caller.principal.credentials_for(instance))
+
+    async def uid(self, caller: Caller, instance: str) -> int:
+        """Answer the id of the caller's Odoo user.
 
         Raises:
             AuthenticationFailed: Odoo refuses the login.
             GatewayError: The server cannot be reached.
         """
-        return await self._session(caller.principal.credentials_for(instance))
+        credentials = caller.principal.credentials_for(instance)
+        return (await self.sessions.get(credentials)).uid
 
-    async def _take(self, caller: Caller) -> Quota:
-        quota = await self._limiter.take(caller.principal.subject)
-        if not quota.allowed:
+    async def _take(self, caller: Caller, cost: int) -> None:
+        quota = await self._limiter.take(caller, cost)
+        caller.meter.quota = quota
+        if not quota.allowed and quota.bucket == "unknown":
             raise RateLimited(
-                f"Too many calls: the budget of {quota.limit} is used up. "
-                f"Ask again in {quota.retry_after:.1f} seconds.",
+                "Calls cannot be counted at the moment, so none is let through. Ask "
+                f"again in {quota.retry_after:.1f} seconds; if that stays so, tell the "
+                "administrator.",
                 quota.retry_after,
             )
-        return quota
+        if not quota.allowed:
+            raise RateLimited(
+                f"Too many calls: the budget of {quota.limit} for this "
+                f"{quota.bucket} is used up. Ask again in {quota.retry_after:.1f} "
+                "seconds.",
+                quota.retry_after,
+            )
 
     async def judge(self, caller: Caller, call: Call) -> Decision:
-        """Answer what the policy would say of a call; nothing is sent or counted."""
-        return await self._policy.authorize(caller.principal, call)
-
-    async def permit(self, caller: Caller, call: Call) -> None:
-        """Check that the policy allows what another call does along the way.
+        """Answer what the policy would say of a call; nothing is sent or counted.
 
         Raises:
-            PermissionDenied: It does not; the audit keeps that.
+            InvalidRequest: The caller may not use the instance.
+            OdooportError: The policy needs to know more of Odoo than can be asked.
+        """
+        credentials = caller.principal.credentials_for(call.instance)
+        return await self._policy.authorize(
+            caller.principal, call, _Known(self, credentials)
+        )
+
+    async def _permitted(self, caller: Caller, call: Call) -> Decision:
+        """Answer what the policy says of a call that is not run as such.
+
+        Raises:
+            PermissionDenied: It may not; the audit keeps that.
         """
         decision = await self.judge(caller, call)
         if not decision.allowed:
-            async with self._traced(_event(caller, call)):
+            event = replace(_event(caller, call, touches(call)), rule=decision.rule)
+            async with self._traced(event):
                 raise PermissionDenied(decision.reason)
+        return decision
 
-    async def _authorize(self, caller: Caller, call: Call) -> Decision:
-        decision = await self._policy.authorize(caller.principal, call)
+    async def _authorize(self, trace: _Trace, call: Call) -> Decision:
+        decision = await self.judge(trace.event.caller, call)
+        trace.event = replace(trace.event, rule=decision.rule)
         if not decision.allowed:
             raise PermissionDenied(decision.reason)
         return decision
 
-    async def _session(self, credentials: Credentials) -> Session:
-        if (refusal := self._refused.peek(credentials)) is not None:
-            raise AuthenticationFailed(refusal)
-        try:
-            return await self._sessions.get(
-                credentials, lambda: self._gateway.authenticate(credentials)
-            )
-        except AuthenticationFailed as error:
-            self._refused.put(credentials, error.message)
-            raise
 
-    async def _with_session[T](
-        self,
-        credentials: Credentials,
-        execute: Callable[[Session], Awaitable[T]],
-        *,
-        again: bool,
-    ) -> T:
-        """Run in the cached session; if it went stale, log in anew, once."""
-        session = await self._session(credentials)
-        try:
-            return await execute(session)
-        except AuthenticationFailed:
-            self._sessions.drop(credentials, session)
-            if not again:
-                raise
-            return await execute(await self._session(credentials))
+def masked(answer: Any, mask: Mask) -> Any:
+    """Answer what is left of an answer of Odoo behind a mask.
 
-
-def _event(caller: Caller, call: Call) -> AuditEvent:
-    """Answer the event of a call that is about to be judged.
-
-    Raises:
-        InvalidRequest: The arguments do not fit the method.
+    Args:
+        answer: Anything; the mask applies to every mapping in it that is met on the way
+            through lists.
+        mask: What happens to which key.
     """
-    touched = touches(call)
+    if is_mapping(answer):
+        return {
+            key: _hidden(value, how) if (how := mask.get(key)) is not None else value
+            for key, value in answer.items()
+            if mask.get(key) is not Masking.DROP
+        }
+    if is_sequence(answer):
+        return [masked(item, mask) for item in answer]
+    return answer
+
+
+def _shown(answer: Any, mask: Mask) -> Any:
+    """Answer what is left of a description of fields, where only names are hidden."""
+    return masked(
+        answer, {name: how for name, how in mask.items() if how is Masking.DROP}
+    )
+
+
+def _hidden(value: Any, how: "Masking | Mask") -> Any:
+    if not isinstance(how, Masking):
+        return masked(value, how)
+    if how is Masking.STARS:
+        return _STARS if isinstance(value, str) and value else False
+    if is_mapping(value):
+        return {"id": value.get("id"), "display_name": ""}
+    if is_sequence(value) and len(value) == _PAIR:
+        return [value[0], ""]
+    return value
+
+
+def _event(caller: Caller, call: Call, touched: Touched) -> AuditEvent:
+    """Answer the event of a call that is about to be judged."""
     written = dict.fromkeys(name for values in touched.values for name in values)
     return AuditEvent(
         caller,
+        "begun",
         call,
         touched.operation,
         ids=touched.ids or (),
         fields=touched.fields or tuple(written),
-        outcome="begun",
     )
 
 
@@ -569,19 +868,27 @@ class OdooDecides:
         del token, address
         return Refusal("This program takes no keys.", rule="no-keys")
 
-    async def authorize(self, principal: Principal, call: Call) -> Decision:
+    async def authorize(
+        self, principal: Principal, call: Call, odoo: OdooKnowledge
+    ) -> Decision:
         """Allow every call; Odoo judges it."""
-        del principal
+        del principal, odoo
         return Decision(True, "", "odoo-decides", call)
 
 
 class Unlimited:
     """A ``RateLimiter`` without limits, for a program that is its own principal."""
 
-    async def take(self, key: str, cost: int = 1) -> Quota:
+    async def take(self, caller: Caller, cost: int = 1) -> Quota:
         """Allow it."""
-        del key, cost
-        return Quota(True, limit=0, remaining=0, reset_after=0.0)
+        del caller, cost
+        return _NO_LIMIT
+
+    @asynccontextmanager
+    async def slot(self, caller: Caller) -> AsyncGenerator[Quota]:
+        """Allow it."""
+        del caller
+        yield _NO_LIMIT
 
 
 class Unaudited:
@@ -597,3 +904,4 @@ if TYPE_CHECKING:
     _policy: type[AuthPolicy] = OdooDecides
     _limiter: type[RateLimiter] = Unlimited
     _audit: type[AuditLog] = Unaudited
+    _known: type[OdooKnowledge] = _Known

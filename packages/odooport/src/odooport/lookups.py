@@ -81,15 +81,6 @@ class Lookups:
             self._schemas[model] = await self._schema(model)
         return self._schemas[model]
 
-    async def permit(self, model: str, method: str, *args: Any) -> None:
-        """Check that the caller may do to related records what nested values say.
-
-        Raises:
-            PermissionDenied: The policy refuses it.
-        """
-        call = Call(model, method, args, context=self._context, instance=self._instance)
-        await self._gate.permit(self._caller, call)
-
     async def named(self, model: str, name: str) -> Sequence[Reference]:
         """Answer all records whose display name or name is exactly this.
 

@@ -6,6 +6,7 @@ All are frozen. Secrets never appear in a ``repr``.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from odooport.errors import InvalidRequest
@@ -18,6 +19,12 @@ DEFAULT_LIMIT = 80
 
 type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 """Any JSON value."""
+
+type Scalar = bool | int | float | str | None
+"""A JSON value that holds no other."""
+
+type Plain = Scalar | tuple[Scalar, ...]
+"""A value that a context's further key may have."""
 
 type Record = dict[str, Any]
 """One record as the doors show it: field name to clean value (see ``values``)."""
@@ -99,12 +106,15 @@ class Context:
         tz: An IANA time zone name; it decides where days and months begin in groups.
         companies: The allowed companies; the first is the current one.
         active_test: False also finds archived records.
+        extra: Further keys with their values, sorted; the policy lets through only
+            those that a rule names. A list is a tuple here.
     """
 
     lang: str | None = None
     tz: str | None = None
     companies: tuple[int, ...] = ()
     active_test: bool | None = None
+    extra: tuple[tuple[str, Plain], ...] = ()
 
     def to_wire(self) -> dict[str, Any]:
         """Answer Odoo's context dictionary; empty settings are left out."""
@@ -117,6 +127,8 @@ class Context:
             wire["allowed_company_ids"] = list(self.companies)
         if self.active_test is not None:
             wire["active_test"] = self.active_test
+        for name, value in self.extra:
+            wire[name] = [*value] if isinstance(value, tuple) else value
         return wire
 
 
@@ -213,6 +225,10 @@ class Principal:
         role: The name of the role that decides what it may do.
         credentials: The Odoo login that it acts as, per instance.
         max_rows: The most records that one answer may hold.
+        rate_limit: A budget of its own, such as ``60/minute``, in place of the usual
+            one.
+        concurrency: How many calls it may have under way at once; None for as many as
+            is usual.
     """
 
     subject: str
@@ -220,6 +236,8 @@ class Principal:
     role: str
     credentials: Mapping[str, Credentials] = field(repr=False)
     max_rows: int = 1000
+    rate_limit: str | None = None
+    concurrency: int | None = None
 
     def credentials_for(self, instance: str) -> Credentials:
         """Answer the login for an instance.
@@ -243,52 +261,8 @@ class Principal:
             ) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A principal at one door, in one request.
-
-    Attributes:
-        principal: Who is asking.
-        door: The entrypoint: ``rest``, ``mcp-http``, ``mcp-stdio``, ``cli`` or
-            ``python``.
-        address: The network address that the request came from, if any.
-        request_id: What the request is called in every log and audit line.
-    """
-
-    principal: Principal
-    door: str
-    request_id: str
-    address: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why somebody was not let in.
-
-    Attributes:
-        reason: What to tell the caller.
-        rule: What decided, for the audit.
-    """
-
-    reason: str
-    rule: str
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the policy says of one call.
-
-    Attributes:
-        allowed: Whether the call may run.
-        reason: Why not, for the caller; empty when allowed.
-        rule: Which rule decided, for the audit.
-        call: What shall be sent in place of the call that was judged.
-    """
-
-    allowed: bool
-    reason: str
-    rule: str
-    call: Call
+ANONYMOUS = Principal("anonymous", "anonymous", "none", MappingProxyType({}))
+"""Who is asking before any key is proven; there is no such role, so it may nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +275,9 @@ class Quota:
         remaining: What is left of it.
         reset_after: Seconds until the budget is whole again.
         retry_after: Seconds until the refused call fits; 0 when allowed.
+        bucket: Whose budget it is: ``key``, ``role``, ``address`` or ``concurrency``;
+            ``unknown`` where nobody could count.
+        window: The length of the window in seconds; 0 where there is none.
     """
 
     allowed: bool
@@ -308,6 +285,112 @@ class Quota:
     remaining: int
     reset_after: float
     retry_after: float = 0.0
+    bucket: str = "key"
+    window: float = 0.0
+
+
+@dataclass(slots=True)
+class Meter:
+    """What the calls of one request have used; the gate writes, the door reads.
+
+    Attributes:
+        quota: The tightest budget after the latest call; None before any was counted.
+    """
+
+    quota: Quota | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A principal at one door, in one request.
+
+    Attributes:
+        principal: Who is asking.
+        door: The entrypoint: ``rest``, ``mcp-http``, ``mcp-stdio``, ``cli`` or
+            ``python``.
+        request_id: What the request is called in every log and audit line.
+        address: The network address that the request came from, if any.
+        meter: What its calls have used.
+    """
+
+    principal: Principal
+    door: str
+    request_id: str
+    address: str | None = None
+    meter: Meter = field(default_factory=Meter, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why somebody was not let in.
+
+    Attributes:
+        reason: What to tell the caller.
+        rule: What decided, for the audit.
+        subject: The id of the key that was meant, if that is known to be right.
+        retry_after: Seconds until it makes sense to try again, after too many failures;
+            None if the refusal is about the key itself.
+    """
+
+    reason: str
+    rule: str
+    subject: str | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """Records that a call names, and what must be true of each.
+
+    Attributes:
+        model: The model's technical name.
+        ids: The records.
+        domain: Odoo's search filter in its wire form.
+    """
+
+    model: str
+    ids: tuple[int, ...]
+    domain: tuple[Any, ...]
+
+
+class Masking(StrEnum):
+    """What happens to one field of an answer."""
+
+    DROP = "drop"
+    """It is taken out."""
+
+    STARS = "stars"
+    """A text becomes ``***``, any other value False; an empty one stays empty."""
+
+    UNNAME = "unname"
+    """A many2one keeps its id and loses the name."""
+
+
+type Mask = Mapping[str, Masking | Mask]
+"""What happens to the fields of an answer, and of the records inside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy says of one call.
+
+    Attributes:
+        allowed: Whether the call may run.
+        reason: Why not, for the caller; empty when allowed.
+        rule: Which rule decided, for the audit.
+        call: What shall be sent in place of the call that was judged.
+        require: What must be true, in Odoo, before it may be sent.
+        mask: What happens to the fields of the answer, wherever they are in it.
+        changes: Whether the audit keeps the records before and after a write.
+    """
+
+    allowed: bool
+    reason: str
+    rule: str
+    call: Call
+    require: tuple[Requirement, ...] = ()
+    mask: Mask = field(default_factory=dict[str, Any])
+    changes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ into an error. Every method says what it does when the far side is gone.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,10 +18,12 @@ from odooport.model import (
     Operation,
     Principal,
     Quota,
+    Record,
     Refusal,
     ServerVersion,
     Session,
 )
+from odooport.schema import ModelSchema
 
 
 class OdooGateway(Protocol):
@@ -78,6 +81,29 @@ class OdooGateway(Protocol):
         ...
 
 
+class OdooKnowledge(Protocol):
+    """What a policy may ask about the Odoo behind a call, as the call's own user.
+
+    What it answers is kept, so asking is cheap the second time.
+    """
+
+    async def schema(self, model: str) -> ModelSchema:
+        """Answer what a model looks like to the Odoo user, nothing hidden.
+
+        Raises:
+            OdooportError: There is no such model, or Odoo cannot be asked.
+        """
+        ...
+
+    async def uid(self) -> int:
+        """Answer the id of the Odoo user.
+
+        Raises:
+            OdooportError: Odoo refuses the login, or cannot be asked.
+        """
+        ...
+
+
 class AuthPolicy(Protocol):
     """Who is it, and may they?"""
 
@@ -92,52 +118,80 @@ class AuthPolicy(Protocol):
         """
         ...
 
-    async def authorize(self, principal: Principal, call: Call) -> Decision:
-        """Judge one call; what no rule allows is denied."""
+    async def authorize(
+        self, principal: Principal, call: Call, odoo: OdooKnowledge
+    ) -> Decision:
+        """Judge one call; what no rule allows is denied.
+
+        Args:
+            principal: Who asks.
+            call: What for.
+            odoo: Tells what the call's paths and values mean, where that matters.
+
+        Raises:
+            OdooportError: What it asked ``odoo`` could not be answered; the call must
+                not run.
+        """
         ...
 
 
 class RateLimiter(Protocol):
     """Counts calls against budgets, in one atomic step."""
 
-    async def take(self, key: str, cost: int = 1) -> Quota:
-        """Take ``cost`` from the budget of ``key``; never sleeps.
+    async def take(self, caller: Caller, cost: int = 1) -> Quota:
+        """Take ``cost`` from every budget that the caller draws on; never sleeps.
 
-        A refused call takes nothing. When the store is gone, the answer is a refusal.
+        The answer is that of the tightest budget. A refused call takes nothing. A cost
+        above a whole budget takes all of it. When the store is gone, the answer is a
+        refusal unless it is set otherwise.
+        """
+        ...
+
+    def slot(self, caller: Caller) -> AbstractAsyncContextManager[Quota]:
+        """Hold one of the caller's places for calls under way; never waits for one.
+
+        The answer says whether there was one. It is given back at the end, whatever
+        happens.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """One call, as the audit records it.
+    """One call, as the audit records it, or a request that never became one.
 
     Attributes:
-        caller: Who asked, where, in which request.
-        call: What was asked for.
+        caller: Who asked, where, in which request; ``ANONYMOUS`` if nobody was proven.
+        outcome: ``begun`` before a write is sent; then ``ok`` or an error's code.
+        call: What was asked for; None where that was not understood.
         operation: What the call does to records.
         ids: The records that it names; empty when it names none.
         fields: The fields that it names, read or written.
-        outcome: ``begun`` before a write is sent; then ``ok`` or an error's code.
         reason: What refused it, if something did.
+        rule: Which rule of the policy decided.
         milliseconds: How long it took; None before it ended.
+        before: The records before a write, where a rule asks for it.
+        after: The records after it.
     """
 
     caller: Caller
-    call: Call
-    operation: Operation
-    ids: Sequence[int]
-    fields: Sequence[str]
     outcome: str
+    call: Call | None = None
+    operation: Operation | None = None
+    ids: Sequence[int] = ()
+    fields: Sequence[str] = ()
     reason: str | None = None
+    rule: str | None = None
     milliseconds: float | None = None
+    before: Sequence[Record] | None = None
+    after: Sequence[Record] | None = None
 
 
 class AuditLog(Protocol):
     """Keeps what was done, by whom."""
 
     async def record(self, event: AuditEvent) -> bool:
-        """Keep one event; an event with outcome ``begun`` is on disk when this returns.
+        """Keep one event; that of a write is on disk when this returns.
 
         Answers False when it could not be kept.
         """

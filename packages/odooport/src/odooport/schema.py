@@ -4,13 +4,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, replace
 from dataclasses import fields as dataclass_fields
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Self
 
-from odooport.errors import InvalidRequest, Problem
+from odooport.errors import InvalidRequest, PermissionDenied, Problem
+from odooport.model import Masking
 
 ATTRIBUTES = (
     "string",
@@ -210,6 +211,17 @@ class Field:
         return told
 
 
+def _behind_stars(field: Field) -> Field:
+    return replace(
+        field,
+        readonly=True,
+        searchable=False,
+        sortable=False,
+        groupable=False,
+        aggregator=None,
+    )
+
+
 _STRUCTURE = (
     "type",
     "required",
@@ -242,10 +254,12 @@ class ModelSchema:
     Attributes:
         model: The model's technical name.
         fields: Its fields by name.
+        hidden: The names of further fields, which the policy hides from the caller.
     """
 
     model: str
     fields: Mapping[str, Field]
+    hidden: frozenset[str] = frozenset()
 
     @classmethod
     def from_wire(cls, model: str, wire: Mapping[str, Mapping[str, Any]]) -> Self:
@@ -283,8 +297,31 @@ class ModelSchema:
         except KeyError:
             raise InvalidRequest(self.unknown(name)) from None
 
+    def seen_through(self, mask: Mapping[str, Any]) -> Self:
+        """Answer the schema as somebody sees it whose answers go through a mask.
+
+        What is dropped is hidden; what is behind stars can be read, and nothing else.
+        """
+        hidden = {name for name, how in mask.items() if how is Masking.DROP}
+        stars = {name for name, how in mask.items() if how is Masking.STARS}
+        fields = {
+            name: _behind_stars(field) if name in stars else field
+            for name, field in self.fields.items()
+            if name not in hidden
+        }
+        return replace(self, fields=fields, hidden=self.hidden | hidden)
+
     def unknown(self, name: str) -> str:
-        """Say that there is no such field, and what the closest ones are."""
+        """Say that there is no such field, and what the closest ones are.
+
+        Raises:
+            PermissionDenied: There is, but it is hidden.
+        """
+        if name in self.hidden:
+            raise PermissionDenied(
+                f"The field {name!r} of {self.model!r} is hidden from your role; leave "
+                "it out, or ask your administrator."
+            )
         close = get_close_matches(name, self.fields, n=3, cutoff=0.6)
         if not close:
             close = self._meant(name)[:3]

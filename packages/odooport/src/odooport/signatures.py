@@ -15,6 +15,7 @@ from odooport.model import Call, Operation
 
 _READ, _WRITE = Operation.READ, Operation.WRITE
 _CREATE, _UNLINK = Operation.CREATE, Operation.UNLINK
+_CALL = Operation.CALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +91,64 @@ SIGNATURES: Mapping[str, Signature] = MappingProxyType(
         "action_archive": _on_records(_WRITE),
         "action_unarchive": _on_records(_WRITE),
         "unlink": _on_records(_UNLINK),
+        # Forms and lists of the web client, and files: no reads by their name alone,
+        # for they write, or answer more than one asks for.
+        "web_read": _on_records(_CALL, "specification"),
+        "web_search_read": _on_model(
+            _CALL,
+            "domain",
+            "specification",
+            "offset",
+            "limit",
+            "order",
+            "count_limit",
+        ),
+        "web_save": _on_records(_CALL, "vals", "specification", "next_id"),
+        "web_override_translations": _on_records(_CALL, "values"),
+        "web_read_group": _on_model(
+            _CALL,
+            "domain",
+            "fields",
+            "groupby",
+            "limit",
+            "offset",
+            "orderby",
+            "lazy",
+        ),
+        "formatted_read_group": _on_model(
+            _CALL,
+            "domain",
+            "groupby",
+            "aggregates",
+            "having",
+            "offset",
+            "limit",
+            "order",
+        ),
+        "read_progress_bar": _on_model(_CALL, "domain", "group_by", "progress_bar"),
+        "export_data": _on_records(_CALL, "fields_to_export"),
+        "load": _on_model(_CALL, "fields", "data"),
     }
 )
 """Every method that is known by name."""
 
 _DOMAIN = ("domain", "args")
-_FIELDS = ("fields", "allfields", "fields_list", "field_name")
+_FIELDS = ("fields", "allfields", "fields_list", "field_name", "aggregates")
 _VALUES = ("vals", "vals_list", "default")
+_FORM_VALUES = frozenset({"onchange", "web_override_translations"})
+"""What has its values in ``values``."""
+
 _ORDER = ("order", "orderby")
+_GROUPBY = ("groupby", "group_by")
+_SPECIFICATION = ("specification", "fields_spec")
+_PATHS: Mapping[str, str] = MappingProxyType(
+    {"export_data": "fields_to_export", "load": "fields"}
+)
+"""Where a method takes paths with ``/`` between their steps."""
+
+_READS_FOR_ONE = 100
+_WRITES_FOR_ONE = 10
+_LEAST_WRITE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +164,11 @@ class Touched:
         order: The order that it asks for.
         groupby: What it groups by.
         limit: The most records that it asks for; None for all.
+        specification: The fields that it asks for with those of the records inside, as
+            ``web_read`` takes them; None if it has none.
+        changed: The fields that a form says have changed.
+        paths: Paths with ``/`` between their steps, such as ``partner_id/.id``.
+        name: The text that a search by name looks for.
     """
 
     operation: Operation
@@ -123,6 +179,26 @@ class Touched:
     order: str | None = None
     groupby: tuple[str, ...] = ()
     limit: int | None = None
+    specification: Mapping[str, Any] | None = None
+    changed: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    name: Any = None
+
+    def cost(self, max_rows: int) -> int:
+        """Answer what the call costs of a rate limit.
+
+        A read costs 1 for every hundred records that it may answer; everything else,
+        which may write, costs 1 for every ten, and 2 at the least.
+
+        Args:
+            max_rows: The most records that any answer may hold here.
+        """
+        if self.operation is Operation.READ:
+            asked = self.limit if isinstance(self.limit, int) else 0
+            rows = len(self.ids or ()) or min(asked, max_rows)
+            return max(1, -(-rows // _READS_FOR_ONE))
+        rows = max(len(self.ids or ()), len(self.values))
+        return max(_LEAST_WRITE, -(-rows // _WRITES_FOR_ONE))
 
 
 def signature_of(call: Call) -> Signature | None:
@@ -159,29 +235,81 @@ def touches(call: Call) -> Touched:
         ids = _as_ids(positional[0], call.method)
         positional = positional[1:]
     bound = _bind(call.method, signature.parameters, positional, call.kwargs)
+    in_paths = _PATHS.get(call.method)
+    fields = None if in_paths else _first(bound, _FIELDS)
+    values = _first(bound, _VALUES)
+    if call.method in _FORM_VALUES:
+        values = bound.get("values")
+    groupby = list(_names(_first(bound, _GROUPBY), call.method) or ())
+    if call.method == "read_progress_bar":
+        groupby += _bar(bound.get("progress_bar"))
     return Touched(
         signature.operation,
         ids=ids,
         domain=_first(bound, _DOMAIN),
-        fields=_names(_first(bound, _FIELDS), call.method),
-        values=tuple(_values(_first(bound, _VALUES), call.method)),
-        order=_first(bound, _ORDER),
-        groupby=_names(bound.get("groupby"), call.method) or (),
+        fields=_names(fields, call.method),
+        values=tuple(_values(values, call.method)),
+        order=_first(bound, _ORDER) or None,
+        groupby=tuple(groupby),
         limit=bound.get("limit"),
+        specification=_specification(_first(bound, _SPECIFICATION), call.method),
+        changed=_names(bound.get("field_names"), call.method) or (),
+        paths=_names(bound[in_paths], call.method) or () if in_paths in bound else (),
+        name=bound.get("name") if call.method == "name_search" else None,
     )
 
 
-def with_limit(call: Call, limit: int) -> Call:
-    """Answer the call with another limit, wherever its limit lies.
+def with_argument(call: Call, names: Sequence[str], value: Any) -> Call:
+    """Answer the call with another argument, by position if it came so.
 
-    The method must be one that has a limit.
+    Args:
+        call: A call of a known method.
+        names: What the argument may be called; the method must have one of them.
+        value: What to put there.
     """
     signature = SIGNATURES[call.method]
-    place = signature.parameters.index("limit") + signature.on_records
+    name = next(name for name in signature.parameters if name in names)
+    place = signature.parameters.index(name) + signature.on_records
     if place < len(call.args):
-        args = (*call.args[:place], limit, *call.args[place + 1 :])
+        args = (*call.args[:place], value, *call.args[place + 1 :])
         return replace(call, args=args)
-    return replace(call, kwargs={**call.kwargs, "limit": limit})
+    return replace(call, kwargs={**call.kwargs, name: value})
+
+
+def takes(call: Call, names: Sequence[str]) -> bool:
+    """Whether the call's method is known to have an argument with one of the names."""
+    signature = signature_of(call)
+    return signature is not None and any(name in signature.parameters for name in names)
+
+
+def with_limit(call: Call, limit: int) -> Call:
+    """Answer the call with another limit; the method must be one that has one."""
+    return with_argument(call, ("limit",), limit)
+
+
+def with_domain(call: Call, domain: Sequence[Any]) -> Call:
+    """Answer the call with another search filter; the method must have one."""
+    return with_argument(call, _DOMAIN, list(domain))
+
+
+def with_order(call: Call, order: str) -> Call:
+    """Answer the call with another order; the method must have one."""
+    return with_argument(call, _ORDER, order)
+
+
+def with_fields(call: Call, fields: Sequence[str]) -> Call:
+    """Answer the call with other fields to ask for; the method must take some."""
+    return with_argument(call, _FIELDS, list(fields))
+
+
+def takes_domain(call: Call) -> bool:
+    """Whether the call's method has a search filter."""
+    return takes(call, _DOMAIN)
+
+
+def takes_order(call: Call) -> bool:
+    """Whether the call's method has an order."""
+    return takes(call, _ORDER)
 
 
 def takes_limit(call: Call) -> bool:
@@ -251,6 +379,29 @@ def _names(raw: Any, method: str) -> tuple[str, ...] | None:
     if not _is_sequence(names) or not all(isinstance(name, str) for name in names):
         raise InvalidRequest(f"{method!r} takes a list of field names, not {raw!r}.")
     return tuple(names)
+
+
+def _bar(raw: Any) -> list[str]:
+    """Answer the field that a progress bar counts by."""
+    field = raw.get("field") if _is_mapping(raw) else None
+    if not isinstance(field, str):
+        raise InvalidRequest("A progress bar is a mapping that names its 'field'.")
+    return [field]
+
+
+def _specification(raw: Any, method: str) -> Mapping[str, Any] | None:
+    if raw is None:
+        return None
+    if not _is_mapping(raw) or not all(isinstance(name, str) for name in raw):
+        raise InvalidRequest(
+            f"{method!r} takes field names with what to read of each, such as "
+            f"{{'name': {{}}}}, not {raw!r}."
+        )
+    return raw
+
+
+def _is_mapping(raw: Any) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(raw, Mapping)
 
 
 def _values(raw: Any, method: str) -> Iterator[Mapping[str, Any]]:

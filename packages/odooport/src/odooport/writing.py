@@ -56,14 +56,6 @@ class Lookup(Protocol):
         """Answer the schema of a model; ``OdooportError`` where there is none."""
         ...
 
-    async def permit(self, model: str, method: str, *args: Any) -> None:
-        """Check that the caller may call a writing method of a related model.
-
-        Raises:
-            PermissionDenied: The policy refuses it.
-        """
-        ...
-
     async def named(self, model: str, name: str) -> Sequence[Reference]:
         """Answer all records that are called exactly so.
 
@@ -263,7 +255,7 @@ class _Writer:
                 if field.type == "properties":
                     last.append((field, value, place))
                 elif field.type in TO_MANY:
-                    sent[name] = await self._to_many(field, value, place, spot)
+                    sent[name] = await self._commands(field, value, place, spot)
                 else:
                     sent[name] = await self._single(field, value)
             except InvalidRequest as wrong:
@@ -366,35 +358,6 @@ class _Writer:
         return ids
 
     # Lists of records
-
-    async def _to_many(
-        self, field: Field, value: Any, at: str, spot: _Spot
-    ) -> list[list[Any]]:
-        sent = await self._commands(field, value, at, spot)
-        if not self._form:
-            await self._permit(field, sent)
-        return sent
-
-    async def _permit(self, field: Field, commands: Sequence[Sequence[Any]]) -> None:
-        """Let the policy judge what commands do to records of the other model.
-
-        A one2many is a field of those records, so linking them writes on them as well.
-        """
-        comodel = _relation(field)
-        for code, number, values in commands:
-            match code:
-                case Command.CREATE:
-                    await self._lookup.permit(comodel, "create", [values])
-                case Command.UPDATE:
-                    await self._lookup.permit(comodel, "write", [number], values)
-                case Command.DELETE:
-                    await self._lookup.permit(comodel, "unlink", [number])
-                case _ if field.type == "one2many":
-                    several = values if code == Command.SET else [number]
-                    link = {field.inverse: True} if field.inverse else {}
-                    await self._lookup.permit(comodel, "write", several, link)
-                case _:
-                    pass
 
     async def _commands(
         self, field: Field, value: Any, at: str, spot: _Spot

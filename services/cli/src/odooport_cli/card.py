@@ -4,11 +4,18 @@ import json
 import shlex
 
 
-def base_address(host: str, port: int) -> str:
-    """Answer the address that a program on this machine reaches the service at."""
+def base_address(host: str, port: int, *, tls: bool = False) -> str:
+    """Answer the address that a program on this machine reaches the service at.
+
+    Args:
+        host: The address that it listens on.
+        port: The port that it listens on.
+        tls: Whether it serves TLS.
+    """
     if host in ("0.0.0.0", "::", ""):  # noqa: S104  this reads, and binds nothing
         host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{'https' if tls else 'http'}://{place}"
 
 
 def addresses(base: str) -> str:

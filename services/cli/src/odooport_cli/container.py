@@ -9,18 +9,31 @@ from odooport_adapters import MemoryGateway, wire_app
 from odooport_adapters.memory import DATABASE
 from odooport_cli.serving import join
 from odooport_mcp_http.app import build_door
-from odooport_mcp_http.container import Container as McpContainer
+from odooport_rest.app import build_app
 from odooport_rest.container import Container as RestContainer
 
 
 class Container(RestContainer):
     """The REST service's container, with the MCP door beside its app."""
 
-    mcp_hosts = McpContainer.hosts
-    door = providers.Singleton(
-        build_door, RestContainer.gate, hosts=mcp_hosts, powers=RestContainer.powers
+    rest = providers.Singleton(
+        build_app,
+        RestContainer.gate,
+        ready=RestContainer.ready,
+        rules=None,
+        clock=RestContainer.clock,
     )
-    both = providers.Singleton(join, RestContainer.app, door)
+    door = providers.Singleton(
+        build_door, RestContainer.gate, rules=None, powers=RestContainer.powers
+    )
+    both = providers.Singleton(
+        join,
+        rest,
+        door,
+        RestContainer.gate,
+        rules=RestContainer.rules,
+        clock=RestContainer.clock,
+    )
 
 
 class FakeOdooContainer(containers.DeclarativeContainer):

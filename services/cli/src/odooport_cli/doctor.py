@@ -1,11 +1,9 @@
 """What is wrong between here and Odoo, step by step, and what to do about it."""
 
-import ipaddress
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
-from urllib.parse import urlsplit
 
 from odooport.errors import (
     AuthenticationFailed,
@@ -17,6 +15,7 @@ from odooport.ports import OdooGateway
 from odooport.usecases import Odoo
 from odooport_runtime.container import Container, transport_of
 from odooport_runtime.settings import Connection, Settings
+from odooport_runtime.transport import is_loopback, plain_host
 
 _SERIES = ((18, 0), (19, 0))
 _OPERATIONS = ("read", "create", "write", "unlink")
@@ -93,7 +92,7 @@ async def _examine(
     if connection.transport == "memory":
         yield Finding(Mark.DOUBTFUL, "Odoo: the demo company in memory, not a real one")
     else:
-        yield _address(connection.url)
+        yield _address(connection)
     try:
         version = await gateway.version(instance)
     except GatewayProtocolError as error:
@@ -122,22 +121,15 @@ def _origin(settings: Settings) -> str:
     return f"from {' and '.join(settings.sources)}, and variables"
 
 
-def _address(url: str) -> Finding:
-    parts = urlsplit(url)
-    if parts.scheme == "https" or _is_loopback(parts.hostname or ""):
-        return Finding(Mark.GOOD, f"Address: {url}")
+def _address(connection: Connection) -> Finding:
+    host = plain_host(connection)
+    if host is None or is_loopback(host):
+        return Finding(Mark.GOOD, f"Address: {connection.url}")
     return Finding(
         Mark.DOUBTFUL,
-        f"Address: {url} is not encrypted, so anybody on the way can read the "
-        "password and all data. Use https.",
+        f"Address: {connection.url} is not encrypted, so anybody on the way can read "
+        "the password and all data. ODOOPORT_ALLOW_HTTP lets it pass. Use https.",
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _version(version: ServerVersion) -> Finding:

@@ -1,11 +1,9 @@
 """The command ``odooport``: try it, serve with it, see what is wrong, keep keys."""
 
 import asyncio
-import re
 import sys
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import UTC, datetime
 from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
@@ -17,19 +15,15 @@ from typer.exceptions import TyperException
 
 from odooport.changes import visible
 from odooport.errors import InvalidRequest, OdooportError
-from odooport_cli import schema
+from odooport_cli import audit, identities, keys, policy, schema
 
 if TYPE_CHECKING:
     import socket
 
     from odooport_cli.container import Container, FakeOdooContainer
-    from odooport_runtime.container import Container as RuntimeContainer
+    from odooport_runtime.serving import TlsFiles
 
 _FAKE_ODOO_HOST, _FAKE_ODOO_PORT = "127.0.0.1", 8769
-_NEVER = "never"
-_DEFAULT_EXPIRY = "90d"
-_EXPIRES = re.compile(r"([1-9]\d{0,4})([hdwy])")
-_HOURS = {"h": 1, "d": 24, "w": 24 * 7, "y": 24 * 365}
 
 app = typer.Typer(
     name="odooport",
@@ -37,18 +31,16 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-keys = typer.Typer(rich_markup_mode=None)
-app.add_typer(keys, name="keys")
-schemas = typer.Typer(rich_markup_mode=None)
-app.add_typer(schemas, name="schema")
-
-
-class RoleName(StrEnum):
-    """The roles that a key can have."""
-
-    READER = "reader"
-    EDITOR = "editor"
-    FULL = "full"
+_keys = typer.Typer(rich_markup_mode=None)
+_identities = typer.Typer(rich_markup_mode=None)
+_policy = typer.Typer(rich_markup_mode=None)
+_audit = typer.Typer(rich_markup_mode=None)
+_schemas = typer.Typer(rich_markup_mode=None)
+app.add_typer(_keys, name="keys")
+app.add_typer(_identities, name="identities")
+app.add_typer(_policy, name="policy")
+app.add_typer(_audit, name="audit")
+app.add_typer(_schemas, name="schema")
 
 
 HostOption = Annotated[
@@ -84,13 +76,31 @@ def _options(
     _help_without_command(context)
 
 
-@keys.callback(invoke_without_command=True)
+@_keys.callback(invoke_without_command=True)
 def _keys_options(context: typer.Context) -> None:
-    """Make, list and revoke the API keys of the HTTP services."""
+    """Make, list, show, rotate and revoke the API keys of the HTTP services."""
     _help_without_command(context)
 
 
-@schemas.callback(invoke_without_command=True)
+@_identities.callback(invoke_without_command=True)
+def _identities_options(context: typer.Context) -> None:
+    """Keep the Odoo logins that keys act as, their secrets encrypted."""
+    _help_without_command(context)
+
+
+@_policy.callback(invoke_without_command=True)
+def _policy_options(context: typer.Context) -> None:
+    """Check the roles, and explain which rule decides about a call."""
+    _help_without_command(context)
+
+
+@_audit.callback(invoke_without_command=True)
+def _audit_options(context: typer.Context) -> None:
+    """Verify, show and search what was done, and what was refused."""
+    _help_without_command(context)
+
+
+@_schemas.callback(invoke_without_command=True)
 def _schema_options(context: typer.Context) -> None:
     """Keep, compare and check what models look like, and generate code from it."""
     _help_without_command(context)
@@ -110,10 +120,18 @@ def _running[**P](command: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P,
     return run
 
 
-schemas.command()(_running(schema.snapshot))
-schemas.command()(_running(schema.diff))
-schemas.command()(_running(schema.check))
-schemas.command()(_running(schema.generate))
+keys.register(_keys)
+identities.register(_identities)
+_policy.command()(_running(policy.check))
+_policy.command()(_running(policy.explain))
+_audit.command()(audit.verify)
+_audit.command()(audit.heads)
+_audit.command()(audit.tail)
+_audit.command()(audit.search)
+_schemas.command()(_running(schema.snapshot))
+_schemas.command()(_running(schema.diff))
+_schemas.command()(_running(schema.check))
+_schemas.command()(_running(schema.generate))
 
 
 def _help_without_command(context: typer.Context) -> None:
@@ -134,7 +152,7 @@ def demo(host: HostOption = None, port: PortOption = None) -> None:
         settings = demo_settings(host=host, port=port, state=Path(state))
         container = Container(settings=settings)
         listener = listen(settings.host, settings.port)
-        _, token = container.key_store().create("demo", RoleName.FULL)
+        _, token = container.key_store().create("demo", "full")
         typer.echo(demo_card(base_address(*listener.getsockname()[:2]), token))
         asyncio.run(_serve(container, listener))
 
@@ -144,18 +162,19 @@ def serve(host: HostOption = None, port: PortOption = None) -> None:
     """Serve your Odoo: REST and MCP on one port."""
     from odooport_cli.card import base_address, serve_card
     from odooport_cli.container import Container
-    from odooport_runtime.serving import end_on_signals, listen
+    from odooport_runtime.serving import end_on_signals, listen, tls_files
     from odooport_runtime.settings import load_settings
 
     end_on_signals()
     settings = load_settings(host=host, port=port)
+    tls = tls_files(settings)
     container = Container(settings=settings)
     container.gate()  # what the settings lack is said before anything is served
     has_keys = any(key.revoked_at is None for key in container.key_store().list())
     listener = listen(settings.host, settings.port)
-    base = base_address(*listener.getsockname()[:2])
+    base = base_address(*listener.getsockname()[:2], tls=tls is not None)
     typer.echo(serve_card(base, has_keys=has_keys), err=True)
-    asyncio.run(_serve(container, listener))
+    asyncio.run(_serve(container, listener, tls))
 
 
 @app.command("fake-odoo")
@@ -197,14 +216,17 @@ async def _serve_fake_odoo(
     await serve_app(container.odoo_wire(), listener)
 
 
-async def _serve(container: "Container", listener: "socket.socket") -> None:
+async def _serve(
+    container: "Container", listener: "socket.socket", tls: "TlsFiles | None" = None
+) -> None:
     from odooport_runtime.container import shutdown
     from odooport_runtime.logging import configure_logging
     from odooport_runtime.serving import serve as serve_app
 
     configure_logging(container.settings().log_level)
     try:
-        await serve_app(container.both(), listener, files=container.settings().sources)
+        files = container.settings().sources
+        await serve_app(container.both(), listener, tls=tls, files=files)
     finally:
         await shutdown(container)
 
@@ -229,93 +251,6 @@ async def _examine() -> bool:
     finally:
         await shutdown(container)
     return good
-
-
-@keys.command("create")
-def create_key(
-    name: Annotated[str, typer.Argument(help="What the key shall be called.")],
-    role: Annotated[
-        RoleName,
-        typer.Option(
-            help="reader reads, editor also creates and writes, full also deletes and "
-            "calls methods."
-        ),
-    ],
-    expires: Annotated[
-        str,
-        typer.Option(help="When it stops: a time such as 12h, 90d, 4w, 1y, or never."),
-    ] = _DEFAULT_EXPIRY,
-) -> None:
-    """Make an API key and show it, this once."""
-    until = _expiry(expires, datetime.now(UTC))
-    key, token = _container().key_store().create(name, role.value, until)
-    typer.echo(token)
-    when = "never expires" if until is None else f"expires {_shown(until)} (UTC)"
-    typer.echo(
-        f"Key {key.id!r} for {key.name!r}, role {key.role!r}, {when}. Keep it safe: it "
-        "cannot be shown again.",
-        err=True,
-    )
-
-
-@keys.command("list")
-def list_keys() -> None:
-    """List every key that was ever made."""
-    now = datetime.now(UTC)
-    rows = [("ID", "NAME", "ROLE", "CREATED (UTC)", "EXPIRES (UTC)", "STATE")]
-    for key in _container().key_store().list():
-        if key.revoked_at is not None:
-            state = f"revoked {_shown(key.revoked_at)}"
-        else:
-            state = "expired" if key.is_expired(now) else "valid"
-        expires = _NEVER if key.expires_at is None else _shown(key.expires_at)
-        rows.append(
-            (key.id, key.name, key.role, _shown(key.created_at), expires, state)
-        )
-    if len(rows) == 1:
-        typer.echo("No key yet: 'odooport keys create NAME --role reader' makes one.")
-        return
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        typer.echo("  ".join(cells).rstrip())
-
-
-@keys.command("revoke")
-def revoke_key(
-    key_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The key's id, as 'keys list' has it.")
-    ],
-) -> None:
-    """Stop a key for good, on running services too."""
-    key = _container().key_store().revoke(key_id)
-    typer.echo(f"Key {key.id!r} ({key.name!r}) is revoked.")
-
-
-def _container() -> "RuntimeContainer":
-    from odooport_runtime.container import Container
-
-    return Container()
-
-
-def _expiry(text: str, now: datetime) -> datetime | None:
-    if text == _NEVER:
-        return None
-    match = _EXPIRES.fullmatch(text)
-    if match is None:
-        raise InvalidRequest(
-            f"{text!r} is no time for --expires: write one such as 12h, 90d, 4w or 1y, "
-            f"or {_NEVER!r}."
-        )
-    count, unit = match.groups()
-    try:
-        return now + timedelta(hours=int(count) * _HOURS[unit])
-    except OverflowError as error:
-        raise InvalidRequest(f"{text!r} is too far away; use {_NEVER!r}.") from error
-
-
-def _shown(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _complain(error: OdooportError) -> None:

@@ -1,21 +1,37 @@
-"""One app out of two: the REST API and the MCP endpoint."""
+"""One app out of two: the REST API and the MCP endpoint, behind one front."""
 
-from collections.abc import AsyncGenerator
+import secrets
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
+from odooport import Gate
 from odooport_mcp_http.app import PATH, McpDoor
+from odooport_mcp_http.guard import DOOR as MCP
+from odooport_rest.problems import DOOR as REST
+from odooport_runtime.front import Front, FrontRules
 
 
-def join(rest: ASGIApp, door: McpDoor) -> Starlette:
+def join(
+    rest: ASGIApp,
+    door: McpDoor,
+    gate: Gate,
+    *,
+    rules: FrontRules,
+    clock: Callable[[], float],
+) -> Starlette:
     """Answer an app that serves MCP at its own path and REST everywhere else.
 
     Args:
-        rest: The REST API; it needs no lifespan.
-        door: The MCP endpoint; its lifespan becomes that of the app.
+        rest: The REST API, without a front; it needs no lifespan.
+        door: The MCP endpoint, without a front; its lifespan becomes that of the app.
+        gate: Keeps in the audit what the front refuses.
+        rules: Who may come at all, and how much he may send.
+        clock: Answers the time in seconds; never goes back.
     """
 
     @asynccontextmanager
@@ -26,5 +42,16 @@ def join(rest: ASGIApp, door: McpDoor) -> Starlette:
 
     return Starlette(
         routes=[Route(PATH, endpoint=door.endpoint), Mount("/", app=rest)],
+        middleware=[
+            Middleware(
+                Front,
+                gate,
+                rules=rules,
+                door=REST,
+                doors={PATH: MCP},
+                new_id=lambda: secrets.token_hex(8),
+                clock=clock,
+            )
+        ],
         lifespan=lifespan,
     )

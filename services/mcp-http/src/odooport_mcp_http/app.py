@@ -1,7 +1,9 @@
 """The MCP door over HTTP: the protocol's endpoint behind the guard, as an ASGI app."""
 
 import secrets
-from collections.abc import AsyncGenerator, Callable, Collection
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -10,6 +12,7 @@ from typing import Any, Self
 from mcp.server import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -17,13 +20,11 @@ from starlette.types import ASGIApp
 
 from odooport import Gate
 from odooport_mcp.server import Powers, build_server
-from odooport_mcp_http.guard import Guard, caller_of
+from odooport_mcp_http.guard import DOOR, Guard, caller_of
+from odooport_runtime.front import ON_LOOPBACK, Front, FrontRules
 
 PATH = "/mcp"
 """Where the endpoint is served."""
-
-MAX_BODY = 4 * 1024 * 1024
-"""The most bytes that a request's body may have."""
 
 
 def _new_id() -> str:
@@ -48,9 +49,9 @@ class McpDoor:
         server: MCPServer[Any],
         gate: Gate,
         *,
-        hosts: Collection[str] = (),
+        rules: FrontRules | None = ON_LOOPBACK,
         new_id: Callable[[], str] = _new_id,
-        max_body: int = MAX_BODY,
+        clock: Callable[[], float] = time.monotonic,
     ) -> Self:
         """Put the guard before a server, which must identify by ``caller_of``.
 
@@ -60,56 +61,59 @@ class McpDoor:
         Args:
             server: What ``build_server`` answers, maybe with more tools.
             gate: Knows the keys.
-            hosts: The host names, besides those of the loopback, that may be asked for.
-                A page that tricks a browser into taking our address for its own still
-                sends its own name.
+            rules: Who may come at all, and how much he may send; None if a ``Front``
+                stands before the door already.
             new_id: Makes request ids.
-            max_body: The most bytes that a body may have.
+            clock: Answers the time in seconds; never goes back.
         """
         server.streamable_http_app(
             streamable_http_path=PATH,
             stateless_http=True,
-            max_request_body_size=max_body,
-            # The guard checks Host and Origin, and before anything else.
+            max_request_body_size=sys.maxsize,  # the front has a limit of its own
+            # The front checks Host and Origin, and before anything else.
             transport_security=TransportSecuritySettings(
                 enable_dns_rebinding_protection=False
             ),
         )
         sessions = server.session_manager
-        guard = Guard(sessions.handle_request, gate, new_id=new_id, hosts=hosts)
-        return cls(guard, sessions.run)
+        guard = Guard(sessions.handle_request, gate)
+        if rules is None:
+            return cls(guard, sessions.run)
+        front = Front(guard, gate, rules=rules, door=DOOR, new_id=new_id, clock=clock)
+        return cls(front, sessions.run)
 
 
 def build_door(
     gate: Gate,
     *,
-    hosts: Collection[str] = (),
+    rules: FrontRules | None = ON_LOOPBACK,
     powers: Powers | None = None,
     new_id: Callable[[], str] = _new_id,
-    max_body: int = MAX_BODY,
+    clock: Callable[[], float] = time.monotonic,
 ) -> McpDoor:
     """Answer the MCP endpoint.
 
     Args:
         gate: The guarded path to Odoo.
-        hosts: The host names, besides those of the loopback, that may be asked for.
+        rules: Who may come at all, and how much he may send; None if a ``Front`` stands
+            before the door already.
         powers: Tells what a principal may do; it is shown no tool beyond that.
         new_id: Makes request ids.
-        max_body: The most bytes that a body may have.
+        clock: Answers the time in seconds; never goes back.
     """
     server = build_server(
         gate, caller_of, version=version("odooport-mcp-http"), powers=powers
     )
-    return McpDoor.of(server, gate, hosts=hosts, new_id=new_id, max_body=max_body)
+    return McpDoor.of(server, gate, rules=rules, new_id=new_id, clock=clock)
 
 
 def build_app(
     gate: Gate,
     *,
-    hosts: Collection[str] = (),
+    rules: FrontRules = ON_LOOPBACK,
     powers: Powers | None = None,
     new_id: Callable[[], str] = _new_id,
-    max_body: int = MAX_BODY,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Starlette:
     """Answer an app of its own, with the endpoint and a sign of life.
 
@@ -117,14 +121,12 @@ def build_app(
 
     Args:
         gate: The guarded path to Odoo.
-        hosts: The host names, besides those of the loopback, that may be asked for.
+        rules: Who may come at all, and how much he may send.
         powers: Tells what a principal may do; it is shown no tool beyond that.
         new_id: Makes request ids.
-        max_body: The most bytes that a body may have.
+        clock: Answers the time in seconds; never goes back.
     """
-    door = build_door(
-        gate, hosts=hosts, powers=powers, new_id=new_id, max_body=max_body
-    )
+    door = build_door(gate, rules=None, powers=powers)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
@@ -138,5 +140,8 @@ def build_app(
 
     return Starlette(
         routes=[Route(PATH, endpoint=door.endpoint), Route("/health", health)],
+        middleware=[
+            Middleware(Front, gate, rules=rules, door=DOOR, new_id=new_id, clock=clock)
+        ],
         lifespan=lifespan,
     )

@@ -7,7 +7,7 @@ from odooport import OdooportError
 from odooport_mcp_http.container import Container
 from odooport_runtime.container import shutdown
 from odooport_runtime.logging import configure_logging
-from odooport_runtime.serving import end_on_signals, listen, serve
+from odooport_runtime.serving import end_on_signals, listen, serve, tls_files
 
 
 def main() -> None:
@@ -24,8 +24,9 @@ async def _run(container: Container) -> None:
     settings = container.settings()
     configure_logging(settings.log_level)
     try:
+        tls = tls_files(settings)
         with listen(settings.host, settings.port) as listener:
-            await serve(container.app(), listener, files=settings.sources)
+            await serve(container.app(), listener, tls=tls, files=settings.sources)
     finally:
         await shutdown(container)
 

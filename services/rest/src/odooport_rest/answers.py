@@ -1,37 +1,15 @@
-"""How answers look: exact JSON, and the shapes that the API's description shows."""
+"""How answers look: the shapes that the API's description shows."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from fastapi import Response
 from pydantic import BaseModel, Field
-from starlette.responses import JSONResponse
 
 from odooport import Level
 
-PROBLEM_JSON = "application/problem+json"
-
 FINGERPRINT = "Schema-Fingerprint"
 """The header with the fingerprint of the model's schema, in answers and as a pin."""
-
-
-class ExactJson(JSONResponse):
-    """JSON as it is: letters stay letters, and what is no JSON number is no answer."""
-
-    def render(self, content: Any) -> bytes:
-        """Encode the content.
-
-        A lone surrogate, which UTF-8 cannot carry, becomes a JSON escape.
-
-        Raises:
-            ValueError: A number is not finite.
-            TypeError: A value is no JSON value.
-        """
-        text = json.dumps(
-            content, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        )
-        return text.encode("utf-8", "backslashreplace")
 
 
 def no_content(headers: Mapping[str, str]) -> Response:

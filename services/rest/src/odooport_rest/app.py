@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Annotated, Any
@@ -15,18 +15,11 @@ from starlette.staticfiles import StaticFiles
 
 from odooport import Gate, GatewayUnavailable, OdooportError
 from odooport.cache import FlightCache
-from odooport_rest.answers import (
-    PROBLEM_JSON,
-    ExactJson,
-    KindAnswer,
-    StatusAnswer,
-)
-from odooport_rest.envelope import Envelope
-from odooport_rest.problems import KINDS, ProblemDetails, add_handlers
+from odooport_rest.answers import KindAnswer, StatusAnswer
+from odooport_rest.problems import DOOR, ProblemDetails, add_handlers
 from odooport_rest.routes import v1
-
-MAX_BODY = 4 * 1024 * 1024
-"""The most bytes that a request's body may have."""
+from odooport_runtime.front import ON_LOOPBACK, Front, FrontRules
+from odooport_runtime.problems import KINDS, PROBLEM_JSON, ExactJson
 
 _READY_SECONDS = 5.0
 """How long an answer of /ready stands: it needs no key, so it must not be a way to
@@ -52,12 +45,14 @@ _DOCS_POLICY = (
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemDetails, "description": text}
     for status, text in (
-        (403, "The host name is not served here, or a foreign page asks."),
+        (403, "The network address, or a foreign page, is not let in."),
         (413, "The body is too large."),
+        (421, "The host name is not served here."),
+        (431, "The headers or the address are too long."),
         (500, "Odooport failed unexpectedly."),
     )
 }
-"""What the envelope answers on every path."""
+"""What the front answers on every path."""
 
 _HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-Id": {
@@ -77,8 +72,13 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "integer", "minimum": 1},
     },
     "RateLimit": {
-        "description": "What is left of the budget, and seconds until there is more.",
-        "required": True,
+        "description": "What is left of the tightest budget, and seconds until there "
+        'is more, such as `"key";r=599;t=42`; where a call was counted.',
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": "How much that budget has in how many seconds, such as "
+        '`"key";q=600;w=60`.',
         "schema": {"type": "string"},
     },
     "Location": {
@@ -91,9 +91,12 @@ _HEADERS: dict[str, dict[str, Any]] = {
 _SENT_WITH = {
     "201": ("Location",),
     "401": ("WWW-Authenticate",),
-    "429": ("Retry-After", "RateLimit"),
+    "429": ("Retry-After",),
 }
-"""Which status has which of them, besides the one that every answer has."""
+"""Which status has which of them, besides those that every answer has."""
+
+_WITH_KEY = ("RateLimit", "RateLimit-Policy")
+"""Which of them any answer to a request with a key may have."""
 
 
 class RestApp(FastAPI):
@@ -110,6 +113,8 @@ class RestApp(FastAPI):
                     _without_null(parameter["schema"])
                 for status, response in operation["responses"].items():
                     names = ("X-Request-Id", *_SENT_WITH.get(status, ()))
+                    if "security" in operation:
+                        names += _WITH_KEY
                     response["headers"] = {
                         name: {"$ref": f"#/components/headers/{name}"} for name in names
                     }
@@ -136,10 +141,9 @@ def build_app(
     gate: Gate,
     *,
     ready: Callable[[], Awaitable[object]],
-    hosts: Collection[str] | None = None,
+    rules: FrontRules | None = ON_LOOPBACK,
     new_id: Callable[[], str] = lambda: secrets.token_hex(8),
     clock: Callable[[], float] = time.monotonic,
-    max_body: int = MAX_BODY,
 ) -> FastAPI:
     """Answer the REST API as an ASGI app.
 
@@ -150,10 +154,10 @@ def build_app(
         gate: The guarded path to Odoo.
         ready: Asks Odoo for a sign of life that needs no login, and raises one of our
             errors if there is none.
-        hosts: The host names that may be asked for; None for any.
+        rules: Who may come at all, and how much he may send; None if a ``Front`` stands
+            before the app already.
         new_id: Makes request ids.
         clock: Answers the time in seconds; never goes back.
-        max_body: The most bytes that a body may have.
     """
     app = RestApp(
         title="Odooport",
@@ -167,10 +171,11 @@ def build_app(
         # Spans would hold query strings, and these hold what people searched for.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.add_middleware(
-        Envelope, new_id=new_id, clock=clock, max_body=max_body, hosts=hosts
-    )
-    add_handlers(app)
+    if rules is not None:
+        app.add_middleware(
+            Front, gate, rules=rules, door=DOOR, new_id=new_id, clock=clock
+        )
+    add_handlers(app, gate)
     app.include_router(v1(gate))
     _add_service(app, ready, clock)
     _add_docs(app)

@@ -4,8 +4,9 @@ Text in an address is read strictly: ``1.0``, ``+5`` and ``yes`` are neither num
 booleans here. What is not known is refused.
 """
 
+import json
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import Body, Path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -130,6 +131,28 @@ class CallQuery(BaseModel):
     archived: Flag = Field(
         default=False, description="Whether archived records are found as well."
     )
+    extra: Text | None = Field(
+        default=None,
+        description="Further keys of Odoo's context, as a JSON object; only those that "
+        "the role of the key names.",
+        examples=['{"mail_create_nolog": true}'],
+    )
+
+    def more(self) -> dict[str, Any] | None:
+        """Answer the further keys of the context, or None."""
+        if self.extra is None:
+            return None
+        try:
+            keys = json.loads(self.extra)
+        except (ValueError, RecursionError):
+            keys = None
+        if not isinstance(keys, dict):
+            raise InvalidRequest(
+                "extra: give the further keys as a JSON object, such as "
+                '{"mail_create_nolog": true}.',
+                [Problem("?extra", "Give a JSON object.")],
+            )
+        return cast("dict[str, Any]", keys)
 
     def companies(self) -> list[int] | None:
         """Answer the ids of the companies, or None."""
@@ -142,6 +165,16 @@ class CallQuery(BaseModel):
                 [Problem("?company", "Give an id, or several with commas.")],
             )
         return [int(name) for name in names]
+
+
+class MeQuery(CallQuery):
+    """How to answer who is asking."""
+
+    fresh: Flag = Field(
+        default=False,
+        description="Whether to log in to Odoo anew, which also tries once more what "
+        "Odoo has refused.",
+    )
 
 
 class FieldsQuery(CallQuery):

@@ -31,7 +31,6 @@ from odooport_rest.answers import (
     ActionsAnswer,
     CreatedAnswer,
     DefaultsAnswer,
-    ExactJson,
     GroupsAnswer,
     MethodsAnswer,
     ModelAnswer,
@@ -43,13 +42,14 @@ from odooport_rest.answers import (
     ResultAnswer,
     no_content,
 )
-from odooport_rest.envelope import guarded_by
+from odooport_rest.guard import guarded_by
 from odooport_rest.parameters import (
     CallQuery,
     DescribeQuery,
     FieldsQuery,
     GroupsBody,
     GroupsQuery,
+    MeQuery,
     MethodBody,
     MethodName,
     MethodsQuery,
@@ -65,6 +65,7 @@ from odooport_rest.parameters import (
     Values,
 )
 from odooport_rest.problems import ProblemDetails
+from odooport_runtime.problems import ExactJson
 
 _logger = logging.getLogger(__name__)
 
@@ -81,8 +82,10 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         (409, "Somebody else is changing the same records."),
         (412, "The model does not have the fingerprint that the request names."),
         (413, "The body is too large."),
+        (421, "The host name is not served here."),
         (422, "The request is wrong; nothing was sent to Odoo."),
         (429, "Too many calls; see Retry-After."),
+        (431, "The headers or the address are too long."),
         (500, "Odooport failed unexpectedly."),
         (502, "Odoo failed, or its answer was lost or cannot be read."),
         (503, "Odoo cannot be reached; nothing was done."),
@@ -115,6 +118,7 @@ def v1(gate: Gate) -> APIRouter:
             lang=query.lang,
             tz=query.tz,
             active_test=False if query.archived else None,
+            extra=query.more(),
         )
 
     async def about(
@@ -130,9 +134,9 @@ def v1(gate: Gate) -> APIRouter:
         return caller, {FINGERPRINT: (await known).fingerprint}
 
     @api.get("/me", tags=["Who and what"], summary="Who am I?", response_model=Identity)
-    async def me(who: _Who, query: Annotated[CallQuery, Query()]) -> Response:
+    async def me(who: _Who, query: Annotated[MeQuery, Query()]) -> Response:
         """Answer who the key stands for, here and in Odoo, and Odoo's version."""
-        return ExactJson(asdict(await odoo(who, query).whoami()))
+        return ExactJson(asdict(await odoo(who, query).whoami(fresh=query.fresh)))
 
     @api.get(
         "/models",

@@ -39,7 +39,13 @@ from odooport.records import only_named
 from odooport.scalars import is_mapping, refusal
 from odooport.schema import ModelSchema
 from odooport.signatures import operation_of
-from odooport.usecases.shapes import INT4, are_records, ids_in, unexpected
+from odooport.usecases.shapes import (
+    INT4,
+    are_records,
+    extra_in,
+    ids_in,
+    unexpected,
+)
 from odooport.values import record_out
 
 _SUSPECT_SECONDS = 1.0
@@ -120,6 +126,7 @@ class Asking:
         lang: str | None = None,
         tz: str | None = None,
         active_test: bool | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> Self:
         """Answer the same Odoo with another caller, instance or context.
 
@@ -130,9 +137,12 @@ class Asking:
             lang: A language that is active in the database, such as ``fr_FR``.
             tz: An IANA time zone name.
             active_test: False also finds archived records.
+            extra: Further keys of Odoo's context, such as ``default_type``; the policy
+                lets through only those that a rule names.
 
         Raises:
-            InvalidRequest: There is no such time zone, or an id is no id.
+            InvalidRequest: There is no such time zone, an id is no id, or a further key
+                is not possible.
         """
         context = self._context
         if company is not None:
@@ -150,6 +160,8 @@ class Asking:
             context = replace(context, tz=tz)
         if active_test is not None:
             context = replace(context, active_test=active_test)
+        if extra is not None:
+            context = replace(context, extra=extra_in(extra))
         return type(self)(
             self._gate,
             caller or self._caller,

@@ -29,7 +29,13 @@ from odooport.records import OdooValues, plain_row
 from odooport.schema import ModelSchema
 from odooport.usecases.asking import ModelInfo, rechecked
 from odooport.usecases.reading import Reading
-from odooport.usecases.shapes import field_names, ids_in, joined, no_such_record
+from odooport.usecases.shapes import (
+    field_names,
+    ids_in,
+    joined,
+    no_such_record,
+    unexpected,
+)
 from odooport.views import (
     FormView,
     OnchangeRequest,
@@ -204,13 +210,13 @@ class Knowing(Reading):
         rows = await self._records(call)
         if not rows:
             raise no_such_record(model, [asked])
-        session = await self._gate.login(self._caller, self._instance)
+        uid = await self._gate.uid(self._caller, self._instance)
         known = {
             name: seen(schema.field(name), rows[0][name])
             for name in names
             if name in rows[0]
         }
-        found = record_actions(form, {"uid": session.uid, **known, "id": asked})
+        found = record_actions(form, {"uid": uid, **known, "id": asked})
         return [await self._allowed(model, asked, action) for action in found]
 
     async def _allowed(
@@ -293,7 +299,11 @@ class Knowing(Reading):
         Raises:
             OdooportError: See the error tree.
         """
-        known = await self._known_models(fresh=refresh)
+        known = [
+            info
+            for info in await self._known_models(fresh=refresh)
+            if await self._may_know(info.model)
+        ]
         if not query:
             return known
         by_name = {info.model: info for info in known}
@@ -337,46 +347,49 @@ class Knowing(Reading):
         await self._check_context()
         return await self._gate.version(self._caller, self._instance)
 
-    async def whoami(self) -> Identity:
+    async def whoami(self, *, fresh: bool = False) -> Identity:
         """Answer who the caller is, here and in Odoo.
+
+        Args:
+            fresh: Whether to log in to Odoo anew, which also tries once more what Odoo
+                has refused; the login is otherwise renewed every five minutes.
 
         Raises:
             OdooportError: See the error tree.
         """
-        session = await self._gate.login(self._caller, self._instance)
+        if fresh:
+            self._gate.renew(self._caller, self._instance)
         await self._check_context()
-        # Companies that the context leaves out would be hidden from these two.
-        anywhere = type(self)(
-            self._gate,
-            self._caller,
-            instance=self._instance,
-            context=replace(self._context, companies=()),
-        )
-        names = ["name", "login", "company_id", "company_ids", "lang", "tz"]
-        (user,) = await anywhere.read("res.users", [session.uid], fields=names)
-        found = await anywhere.search_read(
-            "res.company", [["id", "in", user["company_ids"]]], fields=["display_name"]
-        )
+        uid, user, companies = await self._gate.identity(self._caller, self._instance)
         version = await self.version()
-        company = user["company_id"]
         principal = self._caller.principal
-        return Identity(
-            principal=principal.name,
-            role=principal.role,
-            door=self._caller.door,
-            instance=self._instance,
-            uid=session.uid,
-            login=user["login"],
-            user=user["name"],
-            company=Reference(**company) if company else None,
-            companies=[
-                Reference(row["id"], row["display_name"]) for row in found.records
-            ],
-            lang=user["lang"],
-            tz=user["tz"],
-            version=version.text,
-            instances=sorted(principal.credentials),
-        )
+        try:
+            return Identity(
+                principal=principal.name,
+                role=principal.role,
+                door=self._caller.door,
+                instance=self._instance,
+                uid=uid,
+                login=user["login"],
+                user=user["name"],
+                company=(
+                    Reference(*company) if (company := user["company_id"]) else None
+                ),
+                companies=[
+                    Reference(row["id"], row["display_name"]) for row in companies
+                ],
+                lang=user["lang"] or None,
+                tz=user["tz"] or None,
+                version=version.text,
+                instances=sorted(principal.credentials),
+            )
+        except (TypeError, LookupError) as exc:
+            raise unexpected("read", "res.users") from exc
+
+    async def _may_know(self, model: str) -> bool:
+        """Whether the policy lets the caller know a model's fields."""
+        decision = await self._gate.judge(self._caller, self._call(model, "fields_get"))
+        return decision.allowed
 
     async def _label(self, model: str) -> str | None:
         """Answer what people call a model, if the user may read it."""

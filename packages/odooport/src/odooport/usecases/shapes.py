@@ -1,14 +1,24 @@
 """The shapes of small things that callers give and Odoo answers: ids, field names."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from odooport.errors import GatewayProtocolError, InvalidRequest, Problem, RecordMissing
-from odooport.model import Record
+from odooport.model import Plain, Record
 from odooport.schema import RAW_BYTES, ModelSchema
 
 MAX_IDS = 1_000
 """How many records one call may name."""
+
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,127}", re.ASCII)
+_OWN_KEYS = {
+    "lang": "lang",
+    "tz": "tz",
+    "allowed_company_ids": "company",
+    "active_test": "archived",
+}
+"""Keys of Odoo's context that have an argument of their own."""
 
 INT4 = 2**31 - 1
 """The largest id or offset: PostgreSQL keeps them in four bytes."""
@@ -43,6 +53,37 @@ def ids_in(raw: Sequence[int], name: str) -> tuple[int, ...]:
             f"give {MAX_IDS} at most."
         )
     return tuple(dict.fromkeys(items))
+
+
+def extra_in(raw: Mapping[str, Any]) -> tuple[tuple[str, Plain], ...]:
+    """Check further keys of a context.
+
+    Raises:
+        InvalidRequest: With a problem for each that is not possible.
+    """
+    problems: list[Problem] = []
+    kept: list[tuple[str, Plain]] = []
+    for name, value in raw.items():
+        pointer = f"/extra/{name}"
+        if (instead := _OWN_KEYS.get(name)) is not None:
+            problems.append(Problem(pointer, f"Give {name!r} as {instead!r}."))
+        elif not _KEY.fullmatch(name):
+            problems.append(Problem(pointer, f"{name!r} is no key of a context."))
+        elif _is_scalar(value):
+            kept.append((name, value))
+        elif isinstance(value, list | tuple) and all(map(_is_scalar, _each(value))):
+            kept.append((name, tuple(_each(value))))
+        else:
+            text = f"{name!r} takes text, a number, a boolean, null, or a list of them."
+            problems.append(Problem(pointer, text))
+    if problems:
+        text = " ".join(problem.message for problem in problems)
+        raise InvalidRequest(f"extra: {text}", problems)
+    return tuple(sorted(kept, key=lambda pair: pair[0]))
+
+
+def _is_scalar(raw: Any) -> bool:
+    return raw is None or isinstance(raw, bool | int | float | str)
 
 
 def offset_in(raw: int) -> int:
