@@ -64,6 +64,19 @@ async def test_the_fifth_failure_in_a_row_costs_a_second_and_each_further_twice_
     assert await lockout.waiting(HERE) == 32
 
 
+@pytest.mark.parametrize("kind", ["here", "redis"])
+async def test_how_many_failures_are_free_can_be_set(
+    request: pytest.FixtureRequest, kind: str, clock: Clock
+):
+    lockout = (
+        Lockout(clock=clock, free=2)
+        if kind == "here"
+        else RedisLockout(request.getfixturevalue("redis").url, clock=clock, free=2)
+    )
+    assert await fail(lockout, HERE, 4) == [0, 1, 2, 4]
+    await lockout.aclose()
+
+
 async def test_nobody_waits_for_more_than_a_quarter_of_an_hour(lockout: Lockout):
     delays = await fail(lockout, HERE, 40)
 

@@ -79,6 +79,8 @@ def service(tmp_path: Path) -> Iterator[Service]:
             "ODOOPORT_PORT": "0",
             "ODOOPORT_TRANSPORT": "memory",
             "ODOOPORT_RATE_LIMIT": "100000000/minute",
+            "ODOOPORT_ADDRESS_RATE_LIMIT": "100000000/minute",
+            "ODOOPORT_FAILED_LOGINS": "100000000",
         },
     )
     assert process.stderr is not None

@@ -18,6 +18,7 @@ from odooport import (
     Call,
     Caller,
     Gate,
+    InvalidRequest,
     Odoo,
     OdooportError,
     Operation,
@@ -192,7 +193,10 @@ def build_server(
         if (kind := _NAMED.get(ctx.method)) is not None:
             name = (ctx.params or {}).get("name")
             if isinstance(name, str) and not await known(ctx.method, name):
-                raise MCPError(INVALID_PARAMS, f"Unknown {kind}: {name[:64]!r}")
+                message = f"Unknown {kind}: {name[:64]!r}"
+                asked = Call("", name[:64])
+                await gate.note(identify(ctx), InvalidRequest(message), asked)
+                raise MCPError(INVALID_PARAMS, message)
         result = await call_next(ctx)
         if ctx.method == "tools/list" and powers is not None:
             may = powers(identify(ctx).principal)

@@ -159,9 +159,11 @@ def _identities(settings: Settings, closing: AsyncExitStack) -> IdentityStore:
 
 def _lockout(settings: Settings, closing: AsyncExitStack) -> Lockout:
     if settings.redis_url is None:
-        return Lockout()
+        return Lockout(free=settings.failed_logins)
     lockout = RedisLockout(
-        settings.redis_url.get_secret_value(), gone=settings.redis_gone
+        settings.redis_url.get_secret_value(),
+        gone=settings.redis_gone,
+        free=settings.failed_logins,
     )
     closing.push_async_callback(lockout.aclose)
     return lockout

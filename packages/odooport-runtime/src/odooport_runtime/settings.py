@@ -365,6 +365,16 @@ class Settings(BaseModel):
         description="How many calls of one API key may be under way at the same time.",
         json_schema_extra=_by("ODOOPORT_CONCURRENCY"),
     )
+    failed_logins: int = Field(
+        default=5,
+        ge=1,
+        le=1_000_000_000,
+        description=(
+            "After how many wrong API keys in a row a network address has to wait, each "
+            "time longer."
+        ),
+        json_schema_extra=_by("ODOOPORT_FAILED_LOGINS"),
+    )
     redis_url: SecretStr | None = Field(
         default=None,
         min_length=1,

@@ -391,9 +391,9 @@ class Judgement:
             match = _AGGREGATE.fullmatch(name)
             if match is None:
                 raise Refused(f"{name!r} is no aggregate of a field.", "shape")
-            field = match["field"] or match["name"]
-            if not field.startswith("__"):
-                await self._sight.check_field(model, field, reading=False)
+            path = match["field"] or name.split(":", 1)[0]
+            if not path.startswith("__"):
+                await self._sight.follow(model, path.split("."))
             return
         reading = method in ("read", "search_read", "default_get")
         if method == "update_field_translations":
@@ -402,10 +402,8 @@ class Judgement:
 
     async def _check_groups(self, touched: Touched) -> None:
         for group in touched.groupby:
-            name = group.split(":", 1)[0].split(".")[0]
-            await self._sight.check_field(self._asked.model, name, reading=False)
-            if self._role.hides:
-                await self._sight.follow(self._asked.model, [name])
+            path = group.split(":", 1)[0]
+            await self._sight.follow(self._asked.model, path.split("."))
 
     async def _check_search(self, touched: Touched) -> None:
         call, model = self._asked, self._asked.model

@@ -52,6 +52,7 @@ class Lockout:
     Args:
         clock: Answers the time in seconds; must never go back.
         most: How many addresses are told apart, and how many keys are remembered.
+        free: How many failures in a row make an address wait for the first time.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class Lockout:
         *,
         clock: Callable[[], float] = time.monotonic,
         most: int = MOST_ADDRESSES,
+        free: int = FREE_FAILURES,
     ) -> None:
+        self._free = free
         self._clock = clock
         self._most = most
         self._rows: dict[Place, _Row] = {}
@@ -97,7 +100,7 @@ class Lockout:
             row = self._add(place, now)
         row.failures += 1
         row.last = now
-        wait = delay(row.failures)
+        wait = delay(row.failures, free=self._free)
         row.until = now + wait
         return wait
 
@@ -156,11 +159,16 @@ class Lockout:
         return self._clock() - row.last >= QUIET
 
 
-def delay(failures: int) -> float:
-    """Answer how many seconds so many failures in a row cost."""
-    if failures < FREE_FAILURES:
+def delay(failures: int, *, free: int = FREE_FAILURES) -> float:
+    """Answer how many seconds so many failures in a row cost.
+
+    Args:
+        failures: How many there were.
+        free: How many make somebody wait for the first time.
+    """
+    if failures < free:
         return 0.0
-    doublings = min(failures - FREE_FAILURES, 10)
+    doublings = min(failures - free, 10)
     return min(2.0**doublings, LONGEST_DELAY)
 
 

@@ -51,6 +51,7 @@ class RedisLockout(Lockout):
         clock: Answers the time in seconds, the same in all processes; the clock of
             Redis unless given.
         most: How many addresses and keys this process remembers.
+        free: How many failures in a row make an address wait for the first time.
 
     Raises:
         InvalidRequest: The address cannot be read.
@@ -63,8 +64,9 @@ class RedisLockout(Lockout):
         gone: Gone = "refuse",
         clock: Callable[[], float] | None = None,
         most: int = MOST_ADDRESSES,
+        free: int = FREE_FAILURES,
     ) -> None:
-        super().__init__(clock=clock or time.monotonic, most=most)
+        super().__init__(clock=clock or time.monotonic, most=most, free=free)
         self._link = RedisLink(url, gone=gone, clock=clock)
         self._gone = gone
         self._failing: set[str] = set()
@@ -86,7 +88,7 @@ class RedisLockout(Lockout):
     async def failed(self, address: str | None, *, key: str | None = None) -> float:
         """Count a failure, and answer how many seconds the address has to wait now."""
         name = self._name(address, key)
-        free, longest, quiet = FREE_FAILURES, LONGEST_DELAY * 1000, QUIET * 1000
+        free, longest, quiet = self._free, LONGEST_DELAY * 1000, QUIET * 1000
         milliseconds = await self._link.ask(
             _FAILED, [name], free, int(longest), int(quiet)
         )

@@ -618,7 +618,7 @@ async def _check_term(
 async def _follow(path: str, schema: ModelSchema, schemas: Schemas) -> _Target:
     """Walk along a path; every step must be searchable."""
     name, _, rest = path.partition(".")
-    step = schema.field(name)
+    step = schema.usable(name)
     if not step.searchable:
         raise InvalidRequest(
             f"{name!r} of {schema.model!r} cannot be searched. Odoo would drop the "

@@ -210,7 +210,7 @@ def _split(key: Any) -> tuple[str, str]:
 
 def _group_in(schema: ModelSchema, key: Any) -> Group:
     name, granularity = _split(key)
-    field = schema.field(name)
+    field = schema.usable(name)
     if field.type in _NO_GROUPS or not field.groupable:
         raise InvalidRequest(
             f"{schema.model!r} cannot be grouped by {name!r} ({field.type}"
@@ -234,7 +234,7 @@ def _group_in(schema: ModelSchema, key: Any) -> Group:
 
 def _aggregate_in(schema: ModelSchema, key: Any) -> Aggregate:
     name, function = _split(key)
-    field = schema.field(name)
+    field = schema.usable(name)
     fitting = [
         known
         for known, types in _FUNCTIONS.items()

@@ -255,11 +255,13 @@ class ModelSchema:
         model: The model's technical name.
         fields: Its fields by name.
         hidden: The names of further fields, which the policy hides from the caller.
+        masked: The names of those that the caller may only read, behind stars.
     """
 
     model: str
     fields: Mapping[str, Field]
     hidden: frozenset[str] = frozenset()
+    masked: frozenset[str] = frozenset()
 
     @classmethod
     def from_wire(cls, model: str, wire: Mapping[str, Mapping[str, Any]]) -> Self:
@@ -309,7 +311,26 @@ class ModelSchema:
             for name, field in self.fields.items()
             if name not in hidden
         }
-        return replace(self, fields=fields, hidden=self.hidden | hidden)
+        return replace(
+            self,
+            fields=fields,
+            hidden=self.hidden | hidden,
+            masked=self.masked | stars,
+        )
+
+    def usable(self, name: str) -> Field:
+        """Answer a field that is to be searched, sorted or grouped by.
+
+        Raises:
+            InvalidRequest: There is none of that name that this user can see.
+            PermissionDenied: It can only be read, behind stars.
+        """
+        if name in self.masked:
+            raise PermissionDenied(
+                f"The field {name!r} of {self.model!r} is masked for your role: it can "
+                "be read, behind stars, and not be searched, sorted or grouped by."
+            )
+        return self.field(name)
 
     def unknown(self, name: str) -> str:
         """Say that there is no such field, and what the closest ones are.
@@ -393,7 +414,7 @@ class ModelSchema:
                 f"{self.model!r}, then 'asc' or 'desc' if you like, then 'nulls first' "
                 "or 'nulls last' if you like; commas between. Paths are not possible."
             )
-        field = self.field(match["name"])
+        field = self.usable(match["name"])
         if not field.sortable:
             raise InvalidRequest(
                 f"{self.model!r} cannot be sorted by {field.name!r}: it is not stored "

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from odooport import Gate
@@ -40,8 +40,8 @@ def join(
         async with door.lifespan():
             yield
 
-    return Starlette(
-        routes=[Route(PATH, endpoint=door.endpoint), Mount("/", app=rest)],
+    app = Starlette(
+        routes=[Route(PATH, endpoint=door.endpoint)],
         middleware=[
             Middleware(
                 Front,
@@ -55,3 +55,7 @@ def join(
         ],
         lifespan=lifespan,
     )
+    # No route: the pattern of a mount does not match a path with a line end in it.
+    app.router.default = rest
+    app.router.redirect_slashes = False
+    return app

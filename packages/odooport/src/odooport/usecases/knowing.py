@@ -259,6 +259,8 @@ class Knowing(Reading):
         """
         schema = await self._schema(model)
         values = plain_row(schema, values)
+        for name in schema.hidden.intersection(values):
+            schema.unknown(name)  # refused before anything is asked for the form
         asked = () if record_id is None else ids_in([record_id], "record_id")
         if asked and (not values or (changed is not None and not changed)):
             raise InvalidRequest(

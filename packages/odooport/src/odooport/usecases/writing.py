@@ -19,6 +19,7 @@ from odooport.model import Call, Command
 from odooport.records import OdooRecord, OdooValues, model_of, plain, plain_row
 from odooport.scalars import is_empty, refusal
 from odooport.schema import TO_MANY, Field, ModelSchema
+from odooport.signatures import touches
 from odooport.translations import by_language, texts_in
 from odooport.usecases.asking import rechecked
 from odooport.usecases.reading import Reading
@@ -246,6 +247,7 @@ class Writing(Reading):
             context=self._context,
             instance=self._instance,
         )
+        touches(call)  # arguments that do not fit need no question for other methods
         try:
             return await self._settled(call, asked)
         except InvalidRequest as error:
