@@ -45,6 +45,15 @@ def map_headers(ctx: schemathesis.HookContext, headers: Any) -> Any:
     return headers
 
 
+@schemathesis.hook
+def map_query(ctx: schemathesis.HookContext, query: Any) -> Any:
+    """Leave most of what an address says of the context out: little of it fits."""
+    for name in ("extra", "lang", "tz", "company"):
+        if len(str((query or {}).get(name, ""))) % 4:
+            del query[name]
+    return query
+
+
 @schemathesis.hook.apply_to(
     name=[
         "POST /v1/models/{model}/records",
@@ -61,6 +70,14 @@ def map_body(ctx: schemathesis.HookContext, body: Any) -> Any:
             return [_likely(item) if isinstance(item, dict) else item for item in body]
         case _:
             return body
+
+
+@schemathesis.hook("map_body").apply_to(name="POST /v1/models/{model}/methods/{method}")
+def map_arguments(ctx: schemathesis.HookContext, body: Any) -> Any:
+    """Leave half of the arguments out: few methods take any that are invented."""
+    if isinstance(body, dict) and len(body.get("args") or ()) % 2:
+        return {"ids": body.get("ids") or [1]}
+    return body
 
 
 def _likely(values: dict[str, Any]) -> dict[str, Any]:

@@ -370,7 +370,7 @@ class Settings(BaseModel):
         ge=1,
         le=1_000_000_000,
         description=(
-            "After how many wrong API keys in a row a network address has to wait, each "
+            "After how many wrong API keys in a row an address has to wait, each "
             "time longer."
         ),
         json_schema_extra=_by("ODOOPORT_FAILED_LOGINS"),
