@@ -1181,6 +1181,63 @@ async def test_a_refused_create_says_which_field_to_give(odoo: Knowledge):
     )
 
 
+async def test_a_value_that_may_be_right_is_not_called_wrong(odoo: Knowledge):
+    roles = Roles.parse(
+        {
+            "r": {
+                "rules": [
+                    {
+                        "models": ["res.partner"],
+                        "allow": ["create"],
+                        "domain": [["name", "ilike", "shop"]],
+                    }
+                ]
+            }
+        }
+    )
+    who = Principal("k", "k", "r", LOGIN)
+
+    async def reason(values: dict[str, Any]) -> str:
+        call = Call("res.partner", "create", (values,))
+        return (await roles.judge(who, call, odoo)).reason
+
+    assert await reason({"name": "My Shop"}) == ""
+    assert "the values alone do not tell" in await reason({"name": "caf\u00e9"})
+    assert "the values alone do not tell" not in await reason({"comment": "x"})
+
+
+@pytest.mark.parametrize(
+    ("role", "key", "refused"),
+    [
+        ("teller", "show_email", True),
+        ("teller", "sale_show_partner_name", True),
+        ("teller", "lang_of_x", True),
+        ("teller", "mail_create_nolog", False),
+        ("open", "show_email", False),
+    ],
+)
+async def test_a_role_that_hides_may_not_set_what_makes_names_tell_more(
+    odoo: Knowledge, role: str, key: str, refused: bool
+):
+    named = ["show_email", "sale_show_partner_name", "mail_create_nolog", "lang_*"]
+    rule = {"models": ["res.partner"], "allow": ["read"]}
+    roles = Roles.parse(
+        {
+            "teller": {"context": named, "rules": [{**rule, "hide": ["email"]}]},
+            "open": {"context": named, "rules": [rule]},
+        }
+    )
+    call = Call(
+        "res.partner",
+        "read",
+        ([1], ["display_name"]),
+        context=Context(extra=((key, True),)),
+    )
+    decision = await roles.judge(Principal("k", "k", role, LOGIN), call, odoo)
+
+    assert (decision.rule == "context") is refused
+
+
 @pytest.mark.parametrize(
     ("values", "allowed"),
     [
@@ -1277,7 +1334,15 @@ async def test_records_in_records_end_somewhere(odoo: Knowledge):
         ([["a", "in", [7, 8]]], {"a": 9}, False),
         ([["a", "not in", [7, 8]]], {"a": "8"}, None),
         ([["a", "not in", [7, 8]]], {"a": 9}, True),
-        ([["a", ">", 7]], {"a": 9}, None),
+        ([["a", ">", 7]], {"a": 9}, True),
+        ([["a", "<=", 7]], {"a": 9}, False),
+        ([["a", ">", 7]], {"a": "9"}, None),
+        ([["a", "=like", "ST%"]], {"a": "STxy"}, True),
+        ([["a", "=like", "ST_"]], {"a": "STxy"}, False),
+        ([["a", "like", "T.x"]], {"a": "STxy"}, False),
+        ([["a", "ilike", "tX"]], {"a": "STxy"}, True),
+        ([["a", "ilike", "\u00e9"]], {"a": "e"}, None),
+        ([["a", "not like", "x"]], {"a": "e"}, None),
         ([["a", "=", 7]], {"a": [7, "x"]}, None),
         ([["a.b", "=", 7]], {"a": 7}, None),
         (["!", ["a", "=", 7]], {"a": 8}, True),

@@ -76,9 +76,9 @@ async def test_a_refused_login_is_not_tried_again(
 ):
     await refused(sessions, wrong())
     clock.now += 86_400.0
-    assert "not tried again until its secret changes" in await refused(
-        sessions, wrong()
-    )
+    told = await refused(sessions, wrong())
+    assert "not tried again until its secret changes" in told
+    assert "ask who you are, with 'fresh'" in told
     assert gateway.logins == 1
 
 
@@ -96,7 +96,7 @@ async def test_a_refused_login_is_tried_again_on_demand_after_a_minute(
     await refused(sessions, wrong())
     clock.now += 59.0
     sessions.renew(wrong())
-    await refused(sessions, wrong())
+    assert "ask who you are in 1 seconds" in await refused(sessions, wrong())
     assert gateway.logins == 1
     clock.now += 1.0
     sessions.renew(wrong())

@@ -1,6 +1,8 @@
 """What the values of a write say of a search filter, before anything is written."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from odooport.domain import Domain, Term
@@ -9,6 +11,13 @@ from odooport.scalars import is_sequence
 _ARITY: Mapping[str, int] = {"&": 2, "|": 2, "!": 1}
 
 _EMPTY = (None, False, 0, "")
+_WILD = {"%": ".*", "_": "."}
+_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 type _Token = str | bool | Term
 
@@ -87,7 +96,28 @@ def _holds(term: Term, values: Mapping[str, Any]) -> bool | None:
         if True not in results and None in results:
             return None
         return (True in results) is (term.operator == "in")
+    if isinstance(value, str) and isinstance(term.value, str):
+        return _likens(term.operator, value, term.value)
+    if type(value) is type(term.value) is int:  # others may be rounded
+        compare = _COMPARISONS.get(term.operator)
+        return None if compare is None else compare(value, term.value)
     return None
+
+
+def _likens(how: str, value: str, pattern: str) -> bool | None:
+    """Whether a text is like a pattern; None where only the database could say.
+
+    Without regard to case, a text may be alike by accents that a database leaves out,
+    so there only a likeness is certain (``odoo/osv/expression.py``, ``unaccent``).
+    """
+    if how not in ("like", "=like", "ilike", "=ilike") or "\\" in pattern:
+        return None
+    inside = "".join(_WILD.get(sign, re.escape(sign)) for sign in pattern)
+    if not how.startswith("="):
+        inside = f".*{inside}.*"
+    loose = how.endswith("ilike")
+    found = re.fullmatch(inside, value, re.DOTALL | (re.IGNORECASE if loose else 0))
+    return True if found else None if loose else False
 
 
 def _is_plain(value: Any) -> bool:

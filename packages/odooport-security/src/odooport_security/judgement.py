@@ -38,6 +38,7 @@ from odooport.signatures import (
     with_order,
 )
 from odooport_security.rules import BUILT_IN, Role, Rule, matches
+from odooport_security.sensitive import tells_more
 from odooport_security.sight import Covers, Refused, Sight
 from odooport_security.writes import Writes
 
@@ -252,9 +253,23 @@ class Judgement:
             matches(glob, key) for glob in self._role.context
         ):
             raise Refused(
-                f"The role {self._role.name!r} may not set the context key {key!r}.",
+                f"The role {self._role.name!r} may not set the context key {key!r}; "
+                "leave it out.",
                 "context",
             )
+        if self._role.hides and not self._is_harmless(key):
+            raise Refused(
+                f"The role {self._role.name!r} hides fields, so it may not set the "
+                f"context key {key!r}: Odoo could show a hidden value because of it. "
+                "Leave it out.",
+                "context",
+            )
+
+    def _is_harmless(self, key: str) -> bool:
+        """Whether a context key cannot make Odoo show more, as far as that is known."""
+        if key.startswith("default_"):
+            return True  # judged as a value that is written
+        return key in self._role.context and not tells_more(key)
 
     def _check_strings(self) -> None:
         """Refuse hidden names in the arguments of a method that nobody knows."""

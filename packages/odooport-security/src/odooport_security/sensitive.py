@@ -128,6 +128,26 @@ Source: ``_compute_display_name`` in ``addons/base/models/res_partner.py`` (the 
 ``addons/account/models/account_move.py`` (``input_full_display_name``).
 """
 
+_TELLS_MORE = frozenset(
+    {
+        "address_inline",
+        "html_format",
+        "input_full_display_name",
+        "partner_show_db_id",
+        "sale_show_partner_name",
+    }
+)
+
+
+def tells_more(key: str) -> bool:
+    """Whether a key of the context makes a display name tell more than usual.
+
+    Source: the same methods as for ``NAMED_ONLY_IN_CONTEXT``; with ``show_address`` a
+    partner's name has the whole address, of which its ``depends`` tells a part.
+    """
+    return key in _TELLS_MORE or key.startswith("show_")
+
+
 NAMED_UNTOLD: Mapping[str, frozenset[str]] = MappingProxyType(
     {"account.move": frozenset({"name", "ref"})}
 )

@@ -236,7 +236,8 @@ class Writes:
                 raise Refused(
                     f"The role {self._sight.role.name!r} may only create {model!r} "
                     f"records with {_shown(condition)}: give "
-                    f"{', '.join(map(repr, fields_of(condition)))} such a value.",
+                    f"{', '.join(map(repr, fields_of(condition)))} such a value."
+                    f"{_unsure(condition, values)}",
                     self._sight.rule(model).name,
                 )
 
@@ -253,9 +254,20 @@ class Writes:
                     f"With the role {self._sight.role.name!r}, {model!r} records must "
                     f"keep {_shown(condition)}: leave out "
                     f"{', '.join(map(repr, fields_of(condition)))}, or give such a "
-                    "value.",
+                    f"value.{_unsure(condition, values)}",
                     self._sight.rule(model).name,
                 )
+
+
+def _unsure(condition: Domain, values: Mapping[str, Any]) -> str:
+    """Say that values may be right all the same, where they do not decide."""
+    given = all(name in values for name in fields_of(condition))
+    if not given or decided(condition, values) is not None:
+        return ""
+    return (
+        " Whether it is one, the values alone do not tell: ask your administrator for "
+        "a rule that they decide."
+    )
 
 
 def _ids(

@@ -261,8 +261,8 @@ class Gate:
                 if not place.allowed:
                     caller.meter.quota = place
                     raise RateLimited(
-                        f"{place.limit} calls of this key are under way already; wait "
-                        "until one of them ends.",
+                        f"Too many calls of this key are under way; it may have "
+                        f"{place.limit}. Ask again in {place.retry_after:.1f} seconds.",
                         place.retry_after,
                     )
                 return await self._guarded(trace, call)
@@ -726,6 +726,41 @@ class Gate:
                 raise GatewayProtocolError(
                     "Odoo did not say who its user is in a form that can be read."
                 ) from exc
+
+    async def models(
+        self, caller: Caller, context: Context, *, instance: str, fresh: bool = False
+    ) -> Any:
+        """Answer the models that the caller's Odoo user can read; kept as recalled.
+
+        Everybody may know them, whatever the policy says of the model of models.
+
+        Args:
+            caller: Who asks.
+            context: The language of the labels.
+            instance: Which Odoo database.
+            fresh: Whether to ask Odoo in any case.
+
+        Raises:
+            RateLimited: The principal's budget is used up.
+            GatewayError: See the error tree.
+        """
+        credentials = caller.principal.credentials_for(instance)
+        asked = Call(
+            "ir.model", "get_available_models", context=context, instance=instance
+        )
+        key = (credentials, f"models {context!r}")
+        if fresh:
+            self._recalled.drop(key)
+
+        async def fetch() -> _Recalled:
+            async with self._traced(_event(caller, asked, touches(asked))):
+                await self._take(caller, 1)
+                answer = await self._asked(
+                    credentials, asked.model, asked.method, context=context
+                )
+            return _Recalled(answer, None, weight=len(repr(answer)))
+
+        return (await self._recalled.get(key, fetch)).answer
 
     def renew(self, caller: Caller, instance: str) -> None:
         """Let the caller's next call log in anew, also where Odoo has refused that."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import MISSING, dataclass, replace
 from dataclasses import fields as dataclass_fields
 from difflib import get_close_matches
@@ -211,6 +211,12 @@ class Field:
         return told
 
 
+def _without(field: Field, hidden: Collection[str]) -> Field:
+    """Leave hidden fields out of what a field is computed from."""
+    left = tuple(path for path in field.depends if path.split(".")[0] not in hidden)
+    return field if left == field.depends else replace(field, depends=left)
+
+
 def _behind_stars(field: Field) -> Field:
     return replace(
         field,
@@ -307,7 +313,7 @@ class ModelSchema:
         hidden = {name for name, how in mask.items() if how is Masking.DROP}
         stars = {name for name, how in mask.items() if how is Masking.STARS}
         fields = {
-            name: _behind_stars(field) if name in stars else field
+            name: _without(_behind_stars(field) if name in stars else field, hidden)
             for name, field in self.fields.items()
             if name not in hidden
         }

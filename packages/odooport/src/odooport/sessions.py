@@ -67,10 +67,12 @@ class Sessions:
         if (session := self._open.peek(credentials)) is not None:
             return session
         if (refusal := self._refused.peek(credentials)) is not None:
+            seconds = _COOLDOWN - (self._refused.age(credentials) or 0.0)
+            when = f" in {seconds:.0f} seconds" if seconds > 0 else ""
             raise AuthenticationFailed(
                 f"{refusal} This login is not tried again until its secret changes "
                 "here: too many refused logins make Odoo lock out everybody who comes "
-                "through Odooport. If it is right by now, ask who you are, with "
+                f"through Odooport. If it is right by now, ask who you are{when}, with "
                 "'fresh'."
             )
         return await self._open.get(credentials, lambda: self._log_in(credentials))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from odooport.changes import visible
-from odooport.errors import InvalidRequest, OdooportError
+from odooport.errors import InvalidRequest, OdooportError, OdooRefused
 from odooport.model import (
     DEFAULT_INSTANCE,
     Call,
@@ -50,7 +50,7 @@ async def check(demo: DemoOption = False) -> int:
                 raise
             typer.echo(visible(error.message), err=True)
             return WRONG
-        reachable = True
+        reachable, status = True, FITS
         for name in roles.names:
             if (role := roles.get(name)) is None:
                 continue
@@ -58,23 +58,26 @@ async def check(demo: DemoOption = False) -> int:
             for rule in role.rules:
                 for line in _told(rule):
                     typer.echo(f"    {line}")
-                if not (rule.hide or rule.mask):
-                    continue
                 for model in rule.models:
                     if "*" in model or not reachable:
                         continue
                     try:
+                        wrong = await _unknown(container, role, rule, model)
                         derived = await _derived(container, role, rule, model)
+                    except OdooRefused:
+                        wrong, derived = f"there is no model {model!r}", ""
                     except OdooportError as error:
                         reachable = False
-                        typer.echo(
-                            visible(f"Derived fields are not shown: {error.message}"),
-                            err=True,
-                        )
+                        text = f"Not compared with Odoo: {error.message}"
+                        typer.echo(visible(text), err=True)
                         continue
                     if derived:
                         typer.echo(f"    {model} hides with them: {derived}")
-        return FITS
+                    if wrong:
+                        status = WRONG
+                        text = f"{rule.name}: {wrong} that your Odoo user sees."
+                        typer.echo(visible(text), err=True)
+        return status
 
 
 async def explain(
@@ -258,8 +261,33 @@ def _names(names: Sequence[object]) -> str:
     return ", ".join(map(str, names))
 
 
+async def _unknown(
+    container: "Container", role: Any, rule: Any, model: str
+) -> str | None:
+    """Say which names of a rule Odoo does not know; None if it knows all.
+
+    Raises:
+        OdooRefused: There is no such model.
+        OdooportError: Odoo cannot be asked.
+    """
+    logins = _logins(container)
+    instance = next(
+        (name for name in role.instances or (DEFAULT_INSTANCE,) if name in logins),
+        next(iter(logins)),
+    )
+    schema = await container.gate().full_schema(logins[instance], model)
+    paths = [term.path for term in rule.domain.terms()]
+    named = {*rule.hide, *rule.mask, *rule.show, *(it.split(".")[0] for it in paths)}
+    missing = sorted(named - schema.fields.keys())
+    if not missing:
+        return None
+    return f"{model!r} has no field {' and no '.join(map(repr, missing))}"
+
+
 async def _derived(container: "Container", role: Any, rule: Any, model: str) -> str:
     """Answer the fields that are hidden because they show what others hide."""
+    if not (rule.hide or rule.mask):
+        return ""
     decision = await container.gate().judge(
         Caller(_as_role(container, role), _DOOR, _REQUEST), Call(model, "fields_get")
     )

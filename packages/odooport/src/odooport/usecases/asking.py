@@ -256,7 +256,9 @@ class Asking:
     async def _known_models(self, *, fresh: bool = False) -> list[ModelInfo]:
         """Answer the models that the caller's Odoo user can read, by name."""
         await self._check_context()
-        rows = await self._recall("ir.model", "get_available_models", fresh=fresh)
+        rows = await self._gate.models(
+            self._caller, self._context, instance=self._instance, fresh=fresh
+        )
         if not are_records(rows):
             raise unexpected("get_available_models", "ir.model")
         known = [ModelInfo(row["model"], row["display_name"]) for row in rows]

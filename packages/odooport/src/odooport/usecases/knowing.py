@@ -337,8 +337,16 @@ class Knowing(Reading):
         except OdooFailed:
             # One docstring that Odoo 19 cannot read takes the whole document down.
             told = None
-        found = sorted(merged(schema, told).values(), key=lambda method: method.name)
+        known = sorted(merged(schema, told).values(), key=lambda method: method.name)
+        found = [method for method in known if await self._may_call(model, method)]
         return matching(found, query or "", model)
+
+    async def _may_call(self, model: str, method: MethodInfo) -> bool:
+        """Whether the policy lets the caller call a method, arguments aside."""
+        ids = ([1],) if method.on_records else ()
+        call = self._call(model, method.name, *ids)
+        decision = await self._gate.judge(self._caller, call)
+        return decision.allowed or decision.rule == "shape"
 
     async def version(self) -> ServerVersion:
         """Answer what the Odoo server says of itself.
