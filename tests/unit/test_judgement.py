@@ -1431,3 +1431,27 @@ async def test_what_is_hidden_by_a_schema_that_changes_is_found_out_anew():
     other = {"copy": {"type": "char", "related": "secret"}, "secret": char}
     odoo.models["x.other"] = ModelSchema.from_wire("x.other", other)
     assert not (await roles.judge(who, call, odoo)).allowed
+
+
+@pytest.mark.parametrize(("hide", "allowed"), [(["email"], False), (["phone"], True)])
+async def test_an_address_that_was_copied_into_a_message_is_hidden_with_its_source(
+    hide: list[str], allowed: bool
+):
+    char = {"type": "char"}
+    roles = Roles.parse(
+        {
+            "r": {
+                "rules": [
+                    {"models": ["res.partner"], "allow": ["read"], "hide": hide},
+                    {"models": ["mail.message"], "allow": ["read"]},
+                ]
+            }
+        }
+    )
+    odoo = Renewed(
+        mail_message={"email_from": char, "body": char},
+        res_partner={"email": char, "phone": char},
+    )
+    who = Principal("k", "k", "r", LOGIN)
+    call = Call("mail.message", "read", ([1], ["email_from"]))
+    assert (await roles.judge(who, call, odoo)).allowed is allowed

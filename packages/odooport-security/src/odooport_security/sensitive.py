@@ -148,6 +148,31 @@ def tells_more(key: str) -> bool:
     return key in _TELLS_MORE or key.startswith("show_")
 
 
+COPIED_UNTOLD: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "mail.mail": MappingProxyType(
+            {
+                "email_cc": ("res.partner", "email"),
+                "email_from": ("res.partner", "email"),
+                "email_to": ("res.partner", "email"),
+                "reply_to": ("res.partner", "email"),
+            }
+        ),
+        "mail.message": MappingProxyType(
+            {
+                "email_from": ("res.partner", "email"),
+                "reply_to": ("res.partner", "email"),
+            }
+        ),
+        "mail.notification": MappingProxyType(
+            {"mail_email_address": ("res.partner", "email")}
+        ),
+    }
+)
+"""Fields that hold a copy of another model's field though Odoo does not say so: what is
+written into a message when it is posted. Source: ``_message_compute_author`` and
+``_notify_get_reply_to`` of ``addons/mail/models/mail_thread.py``."""
+
 NAMED_UNTOLD: Mapping[str, frozenset[str]] = MappingProxyType(
     {"account.move": frozenset({"name", "ref"})}
 )

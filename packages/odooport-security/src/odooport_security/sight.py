@@ -19,6 +19,7 @@ from odooport.schema import RAW_BYTES, RELATIONAL, TO_MANY, Field, ModelSchema
 from odooport_security.rules import ME, Role, Rule
 from odooport_security.sensitive import (
     ATTACHMENT_MODEL,
+    COPIED_UNTOLD,
     NAMED_ONLY_IN_CONTEXT,
     NAMED_UNTOLD,
     PROTECTED_MODELS,
@@ -267,6 +268,11 @@ class Sight:
         field = schema.fields.get(name)
         if field is None:
             return None
+        if (copied := COPIED_UNTOLD.get(model, {}).get(name)) is not None:
+            covered = await self._cover(*copied)
+            if covered is not None and covered.cover is not Cover.SECRET:
+                through = ".".join(copied)
+                return Covered(Cover.HIDDEN, covered.rule, through=through)
         if field.related is not None:
             return await self._through(schema, field, field.related, copies=True)
         depends = set(field.depends)
