@@ -235,9 +235,12 @@ async def test_what_redis_holds_goes_away_by_itself(redis: RedisServer, clock: C
 
 async def test_without_redis_nobody_gets_in(mortal_redis: RedisServer, clock: Clock):
     lockout = RedisLockout(mortal_redis.url, clock=clock)
+    assert await lockout.waiting(HERE) == 0
+    assert lockout.counts
     mortal_redis.stop()
 
     assert await lockout.waiting(HERE) == 1
+    assert not lockout.counts
     assert await lockout.failed(HERE) == 1
     await lockout.succeeded(HERE)
     await lockout.aclose()
@@ -252,4 +255,5 @@ async def test_without_redis_each_process_counts_by_itself_where_that_is_set(
     assert await lockout.waiting(HERE) == 0
     assert await fail(lockout, HERE, 6) == [0, 0, 0, 0, 1, 2]
     assert await lockout.waiting(HERE) == 2
+    assert lockout.counts
     await lockout.aclose()

@@ -874,6 +874,28 @@ async def test_guesses_at_a_key_that_works_at_the_same_address_wait(
     assert (await refusal(policy, token)).rule == "lockout"
 
 
+class Uncounted(Lockout):
+    """Cannot count, as without its Redis."""
+
+    @property
+    def counts(self) -> bool:
+        return False
+
+    async def waiting(self, address: str | None, *, key: str | None = None) -> float:
+        return 1.0
+
+
+async def test_where_failures_cannot_be_counted_nobody_is_said_to_have_failed(
+    store: KeyStore, roles: Roles, identities: IdentityStore
+):
+    _, token = store.create("shop", "reader")
+    policy = KeyPolicy(store, roles, identities, LOGINS, lockout=Uncounted())
+
+    told = await refusal(policy, token)
+    assert (told.rule, told.retry_after) == ("lockout-store", 1.0)
+    assert "cannot be checked at the moment" in told.reason
+
+
 async def test_who_goes_on_with_a_key_that_is_no_good_any_more_holds_up_nobody(
     policy: KeyPolicy, store: KeyStore
 ):

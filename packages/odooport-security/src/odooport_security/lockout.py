@@ -74,6 +74,11 @@ class Lockout:
         """How many counters there are."""
         return len(self._rows) + len(self._shared) + len(self._proven)
 
+    @property
+    def counts(self) -> bool:
+        """Whether failures can be counted; if not, nobody may try."""
+        return True
+
     async def waiting(self, address: str | None, *, key: str | None = None) -> float:
         """Answer for how many seconds an address may not try; 0 if it may now.
 

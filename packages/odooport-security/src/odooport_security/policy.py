@@ -86,7 +86,7 @@ class KeyPolicy:
         claimed = claimed_id(token)
         seconds = await self._lockout.waiting(address, key=claimed)
         if seconds > 0:
-            return _too_many(seconds)
+            return _too_many(seconds) if self._lockout.counts else _uncounted(seconds)
         try:
             found = self._fit(self._store.verify(token), address)
         except KeyStoreError:
@@ -260,6 +260,15 @@ def _too_many(seconds: float) -> Refusal:
         "Too many API keys from your address were not valid, so none is looked at now. "
         f"Try again in {math.ceil(seconds)} seconds.",
         rule="lockout",
+        retry_after=seconds,
+    )
+
+
+def _uncounted(seconds: float) -> Refusal:
+    return Refusal(
+        "API keys cannot be checked at the moment, so nobody is let in. Try again in "
+        f"{math.ceil(seconds)} seconds; if that stays so, tell the administrator.",
+        rule="lockout-store",
         retry_after=seconds,
     )
 

@@ -72,6 +72,11 @@ class RedisLink:
         self._untold = 0
         self.unanswered = 0
 
+    @property
+    def answers(self) -> bool:
+        """Whether Redis answered when it was asked last."""
+        return self._rests_until is None
+
     async def ask(
         self, script: str, keys: Sequence[str], *arguments: int | str
     ) -> Any | None:

@@ -71,6 +71,11 @@ class RedisLockout(Lockout):
         self._gone = gone
         self._failing: set[str] = set()
 
+    @property
+    def counts(self) -> bool:
+        """Whether failures can be counted; if not, nobody may try."""
+        return self._link.answers or self._gone == "allow"
+
     async def waiting(self, address: str | None, *, key: str | None = None) -> float:
         """Answer for how many seconds an address may not try; 0 if it may now."""
         name = self._name(address, key)
