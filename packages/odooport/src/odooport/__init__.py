@@ -16,6 +16,8 @@ from odooport.errors import (
     GatewayError,
     GatewayProtocolError,
     GatewayUnavailable,
+    IdempotencyInFlight,
+    IdempotencyMismatch,
     InvalidRequest,
     OdooAccessError,
     OdooFailed,
@@ -25,6 +27,8 @@ from odooport.errors import (
     PermissionDenied,
     Problem,
     RateLimited,
+    RecordChange,
+    RecordChanged,
     RecordMissing,
     SchemaChanged,
 )
@@ -55,13 +59,17 @@ from odooport.model import (
     Session,
 )
 from odooport.ports import (
+    Attempt,
+    AttemptState,
     AuditEvent,
     AuditLog,
     AuthPolicy,
+    IdempotencyStore,
     OdooGateway,
     OdooKnowledge,
     RateLimiter,
 )
+from odooport.record_versions import RecordVersion, Versioned
 from odooport.record_classes import record_model, values_model
 from odooport.records import (
     AnyRef,
@@ -83,6 +91,8 @@ __all__ = [
     "DEFAULT_LIMIT",
     "AnswerLost",
     "AnyRef",
+    "Attempt",
+    "AttemptState",
     "AuditEvent",
     "AuditLog",
     "AuthPolicy",
@@ -105,6 +115,9 @@ __all__ = [
     "GatewayError",
     "GatewayProtocolError",
     "GatewayUnavailable",
+    "IdempotencyInFlight",
+    "IdempotencyMismatch",
+    "IdempotencyStore",
     "Identity",
     "Impact",
     "InvalidRequest",
@@ -140,7 +153,10 @@ __all__ = [
     "RateLimiter",
     "Record",
     "RecordAction",
+    "RecordChange",
+    "RecordChanged",
     "RecordMissing",
+    "RecordVersion",
     "Ref",
     "Reference",
     "Refusal",
@@ -155,6 +171,7 @@ __all__ = [
     "Targets",
     "Unaudited",
     "Unlimited",
+    "Versioned",
     "compare",
     "record_model",
     "values_model",

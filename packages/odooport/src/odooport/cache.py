@@ -3,13 +3,17 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextvars import Context
+
+from odooport.deadlines import left
+from odooport.errors import GatewayUnavailable
 
 
 class FlightCache[K, V]:
     """Keeps the newest answers, and lets one flight serve all who ask meanwhile.
 
-    A caller that is cancelled does not take the flight down for the others. An answer
-    that failed is not kept. None is no answer.
+    A caller that is cancelled, or whose time is up, does not take the flight down for
+    the others. An answer that failed is not kept. None is no answer.
 
     Args:
         size: The most that all kept answers may weigh; the least recently used goes
@@ -44,16 +48,27 @@ class FlightCache[K, V]:
         """Answer what is kept under the key, or fetch it.
 
         Raises:
+            GatewayUnavailable: The caller's deadline came first.
             Exception: Whatever ``fetch`` raises, to everybody who waited for it.
         """
         if (value := self.peek(key)) is not None:
             return value
         flight = self._flights.get(key)
         if flight is None:
-            flight = asyncio.ensure_future(self._fly(key, fetch))
+            # In a context of its own: the deadline of one caller is not that of all.
+            flight = asyncio.create_task(self._fly(key, fetch), context=Context())
             self._flights[key] = flight
             flight.add_done_callback(_retrieve)
-        return await asyncio.shield(flight)
+        try:
+            async with asyncio.timeout(left()):
+                return await asyncio.shield(flight)
+        except TimeoutError as exc:
+            if flight.done():
+                raise
+            raise GatewayUnavailable(
+                "Odoo did not answer within the time that this request has. Nothing "
+                "was done; give it more time, or try again."
+            ) from exc
 
     def peek(self, key: K) -> V | None:
         """Answer what is kept under the key, or None."""

@@ -8,7 +8,10 @@
     ├── PermissionDenied          our policy refused
     ├── RateLimited               too many calls; ``retry_after`` says when
     ├── Conflict                  the records are being changed by somebody else
-    │   └── SchemaChanged         the model is not what the caller was written for
+    │   ├── RecordChanged         a record is not what the caller read any more
+    │   ├── SchemaChanged         the model is not what the caller was written for
+    │   ├── IdempotencyInFlight   the same request is under way
+    │   └── IdempotencyMismatch   another request came under the same key
     └── GatewayError
         ├── GatewayUnavailable    provably not sent, or not executed
         ├── OutcomeUnknown        a write was sent and no readable answer came back
@@ -105,6 +108,55 @@ class Conflict(OdooportError):
     code = "conflict"
 
 
+@dataclass(frozen=True, slots=True)
+class RecordChange:
+    """How a record moved on since the caller read it.
+
+    Attributes:
+        id: The record's id.
+        fields: Which of the fields that the caller read have other values now.
+        write_date: When it was changed last, in ISO 8601; None if that is not known.
+        write_uid: The name of who changed it; None if that is not known.
+    """
+
+    id: int
+    fields: tuple[str, ...]
+    write_date: str | None = None
+    write_uid: str | None = None
+
+
+class RecordChanged(Conflict):
+    """A record is not what the caller read any more. Nothing was written.
+
+    Attributes:
+        changes: What became of each record that moved on.
+    """
+
+    def __init__(self, message: str, changes: Sequence[RecordChange]) -> None:
+        super().__init__(message)
+        self.changes = tuple(changes)
+
+
+class IdempotencyInFlight(Conflict):
+    """The request that came first under an idempotency key still runs.
+
+    Attributes:
+        retry_after: Seconds until it makes sense to ask again.
+    """
+
+    code = "idempotency_in_flight"
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class IdempotencyMismatch(Conflict):
+    """Another request came before under the same idempotency key. Nothing was done."""
+
+    code = "idempotency_mismatch"
+
+
 class SchemaChanged(Conflict):
     """The model does not look like what the caller was written for. Nothing was done.
 
@@ -122,15 +174,32 @@ class SchemaChanged(Conflict):
 
 
 class GatewayError(OdooportError):
-    """Something went wrong at Odoo, or on the way to it."""
+    """Something went wrong at Odoo, or on the way to it.
+
+    Attributes:
+        down: Whether this says that Odoo is away, rather than something of the call.
+    """
 
     code = "gateway_error"
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.down = False
+
 
 class GatewayUnavailable(GatewayError):
-    """Odoo cannot be reached. The call provably was not executed."""
+    """Odoo cannot be reached. The call provably was not executed.
+
+    Attributes:
+        retry_after: Seconds until it makes sense to try again, where Odooport itself
+            did not let the call through; None where Odoo was tried.
+    """
 
     code = "gateway_unavailable"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class OutcomeUnknown(GatewayError):

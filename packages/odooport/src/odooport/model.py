@@ -295,9 +295,11 @@ class Meter:
 
     Attributes:
         quota: The tightest budget after the latest call; None before any was counted.
+        sent: How many writes were sent to Odoo.
     """
 
     quota: Quota | None = None
+    sent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +312,8 @@ class Caller:
             ``python``.
         request_id: What the request is called in every log and audit line.
         address: The network address that the request came from, if any.
+        deadline: When it must have its answer, in seconds of ``time.monotonic``; None
+            if nobody minds how long it takes.
         meter: What its calls have used.
     """
 
@@ -317,6 +321,7 @@ class Caller:
     door: str
     request_id: str
     address: str | None = None
+    deadline: float | None = None
     meter: Meter = field(default_factory=Meter, compare=False, repr=False)
 
 

@@ -7,6 +7,7 @@ into an error. Every method says what it does when the far side is gone.
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol
 
 from odooport.catalogue import MethodInfo
@@ -195,4 +196,74 @@ class AuditLog(Protocol):
 
         Answers False when it could not be kept.
         """
+        ...
+
+
+class AttemptState(StrEnum):
+    """What is known of the request that an idempotency key stands for."""
+
+    BEGUN = "begun"
+    """Nothing was, until now: the claim is ours, and it may run."""
+
+    RUNNING = "running"
+    """Somebody else runs it at this moment."""
+
+    FINISHED = "finished"
+    """It ran to its end."""
+
+    UNKNOWN = "unknown"
+    """It was begun and never finished: it may or may not be done."""
+
+    MISMATCH = "mismatch"
+    """The key stands for another request."""
+
+    UNAVAILABLE = "unavailable"
+    """The store cannot tell; nothing may run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What a store answers to somebody who wants to run a request under a key.
+
+    Attributes:
+        state: What is known of it.
+        answer: The first answer, where it has finished; None if that was too large to
+            be kept.
+        retry_after: Seconds until it makes sense to ask again.
+    """
+
+    state: AttemptState
+    answer: str | None = None
+    retry_after: float = 0.0
+
+
+class IdempotencyStore(Protocol):
+    """Remembers for 24 hours which requests were made under which key.
+
+    What it holds survives the end of the process, however that comes about. A subject
+    is a principal's; the same key of two principals are two keys.
+    """
+
+    async def begin(self, subject: str, key: str, fingerprint: str) -> Attempt:
+        """Claim a key for a request, in one atomic step.
+
+        Of many who ask at once, one is answered ``BEGUN``; the claim then survives.
+
+        Args:
+            subject: Whose key it is.
+            key: The key, as the caller chose it.
+            fingerprint: What tells this request from another.
+        """
+        ...
+
+    async def finish(self, subject: str, key: str, answer: str) -> bool:
+        """Keep the answer of a request that was begun; False if that cannot be."""
+        ...
+
+    async def release(self, subject: str, key: str) -> None:
+        """Make a key free again: what was begun under it has done nothing."""
+        ...
+
+    async def abandon(self, subject: str, key: str) -> None:
+        """Keep that nobody will know what became of a request that was begun."""
         ...
