@@ -10,6 +10,7 @@ import json
 import re
 import socket
 import ssl
+import time
 import xmlrpc.client
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 import trustme
 
 from odooport import errors
+from odooport.deadlines import until
 from odooport.model import Call, Credentials, ServerVersion, Session
 from odooport_adapters.faults import Asker, from_jsonrpc, from_xmlrpc
 from odooport_adapters.http import HttpLimits, OdooHttp, tls_context
@@ -1040,3 +1042,113 @@ async def test_a_server_with_no_wire_at_all_is_no_odoo():
     place = Place()
     with pytest.raises(errors.GatewayProtocolError, match="No Odoo answers"):
         await place.auto.authenticate(Credentials("company", "admin", "admin"))
+
+
+# What says that Odoo is away
+
+
+async def is_down(wire: str, call: Call, body: bytes = b"", **more: Any) -> bool:
+    with pytest.raises(errors.GatewayError) as caught:
+        await outcome(wire, call, body, **more)
+    return caught.value.down
+
+
+@pytest.mark.parametrize("call", [READ, WRITE])
+@pytest.mark.parametrize("status", [502, 503, 504])
+async def test_a_proxy_without_an_odoo_says_that_odoo_is_away(wire, call, status):
+    assert await is_down(wire, call, kind="text/html", status=status)
+
+
+@pytest.mark.parametrize("call", [READ, WRITE])
+@pytest.mark.parametrize("status", [302, 404, 413, 429, 500])
+async def test_another_status_does_not_say_that_odoo_is_away(wire, call, status):
+    assert not await is_down(wire, call, kind="text/html", status=status)
+
+
+@pytest.mark.parametrize("call", [READ, WRITE])
+async def test_a_page_does_not_say_that_odoo_is_away(wire, call):
+    assert not await is_down(wire, call, b"<html>", kind="text/html")
+
+
+@pytest.mark.parametrize("call", [READ, WRITE])
+async def test_a_connection_that_breaks_says_that_odoo_is_away(wire, call):
+    async with serving(saying()) as server, OdooHttp(server.address) as http:
+        with pytest.raises(errors.GatewayError) as caught:
+            await GATEWAYS[wire](http).execute(SESSION, call)
+        assert caught.value.down
+
+
+async def test_a_port_where_nothing_listens_says_that_odoo_is_away(wire):
+    async with serving(silence) as server:
+        address = server.address
+    async with OdooHttp(address) as http:
+        with pytest.raises(errors.GatewayUnavailable) as caught:
+            await GATEWAYS[wire](http).execute(SESSION, READ)
+        assert caught.value.down
+        assert caught.value.retry_after is None
+
+
+@pytest.mark.parametrize("call", [READ, WRITE])
+async def test_silence_for_as_long_as_a_call_may_take_says_that_odoo_is_away(
+    wire, call
+):
+    limits = HttpLimits(call_seconds=0.05)
+    async with (
+        serving(silence) as server,
+        OdooHttp(server.address, limits=limits) as http,
+    ):
+        with pytest.raises(errors.GatewayError) as caught:
+            await GATEWAYS[wire](http).execute(SESSION, call)
+        assert caught.value.down
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [(WRITE, errors.OutcomeUnknown), (READ, errors.GatewayUnavailable)],
+)
+async def test_an_impatient_caller_says_nothing_about_odoo(wire, call, kind):
+    async with serving(silence) as server, OdooHttp(server.address) as http:
+        with until(time.monotonic() + 0.05), pytest.raises(kind) as caught:
+            await GATEWAYS[wire](http).execute(SESSION, call)
+        assert not caught.value.down
+        assert len(server.requests) == 1
+
+
+async def test_a_request_whose_time_is_used_up_sends_nothing(wire):
+    async with serving(silence) as server, OdooHttp(server.address) as http:
+        with (
+            until(time.monotonic() - 0.05),
+            pytest.raises(errors.GatewayUnavailable, match="Nothing was sent"),
+        ):
+            await GATEWAYS[wire](http).execute(SESSION, WRITE)
+        assert not server.connections
+
+
+async def test_a_wrong_certificate_does_not_say_that_odoo_is_away(wire):
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    async with (
+        serving(silence, tls=context) as server,
+        OdooHttp(server.address) as http,
+    ):
+        with pytest.raises(errors.GatewayUnavailable, match="certificate") as caught:
+            await GATEWAYS[wire](http).execute(SESSION, READ)
+        assert not caught.value.down
+
+
+async def test_busy_connections_do_not_say_that_odoo_is_away(wire):
+    limits = HttpLimits(connections=1, connect_seconds=0.05)
+    async with (
+        serving(silence) as server,
+        OdooHttp(server.address, limits=limits) as http,
+    ):
+        gateway = GATEWAYS[wire](http)
+        first = asyncio.create_task(gateway.execute(SESSION, READ))
+        await server.asked.wait()
+        with pytest.raises(errors.GatewayUnavailable, match="busy") as caught:
+            await gateway.execute(SESSION, READ)
+        assert not caught.value.down
+        assert caught.value.retry_after
+        first.cancel()
+        await asyncio.wait([first])

@@ -4,23 +4,28 @@ Each gateway is an ``odooport.ports.OdooGateway``. The wires share one ``OdooHtt
 a pooled HTTP client of one Odoo server; who opens it closes it.
 """
 
+from odooport_adapters.breaker import BreakerGateway, BulkheadGateway
 from odooport_adapters.http import HttpLimits, OdooHttp, tls_context
 from odooport_adapters.instances import InstanceGateway
 from odooport_adapters.json2 import Json2Gateway
 from odooport_adapters.jsonrpc import JsonRpcGateway
 from odooport_adapters.memory import MemoryGateway
+from odooport_adapters.retry import RetryGateway
 from odooport_adapters.routing import AutoGateway
 from odooport_adapters.wire_server import wire_app
 from odooport_adapters.xmlrpc import XmlRpcGateway
 
 __all__ = [
     "AutoGateway",
+    "BreakerGateway",
+    "BulkheadGateway",
     "HttpLimits",
     "InstanceGateway",
     "Json2Gateway",
     "JsonRpcGateway",
     "MemoryGateway",
     "OdooHttp",
+    "RetryGateway",
     "XmlRpcGateway",
     "tls_context",
     "wire_app",

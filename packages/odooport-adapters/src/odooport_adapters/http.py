@@ -18,6 +18,7 @@ from typing import Any, Self, cast
 
 import httpx2
 
+from odooport.deadlines import left
 from odooport.errors import (
     GatewayError,
     GatewayProtocolError,
@@ -41,6 +42,14 @@ _NEVER_REACHED_ODOO = frozenset(
 """Client errors that are answered before a call is run, besides every redirect."""
 
 _TRY_LATER = frozenset({429, 502, 503, 504})
+_IS_DOWN = frozenset({502, 503, 504})
+"""What a proxy answers when there is no Odoo behind it."""
+
+_PATIENCE = 10.0
+"""Whoever gives a request less time than these seconds learns nothing about Odoo from
+its end."""
+
+_BUSY_SECONDS = 1.0
 
 _STATUS_HINTS: Mapping[int, str] = MappingProxyType(
     {
@@ -275,6 +284,14 @@ class OdooHttp:
     ) -> HttpAnswer:
         if self._client.is_closed:
             raise GatewayUnavailable("The connection to Odoo is closed already.")
+        allowed, rest = self._limits.call_seconds, left()
+        seconds = allowed if rest is None else min(allowed, rest)
+        if seconds <= 0:
+            raise GatewayUnavailable(
+                "The time that this request has is used up. Nothing was sent; ask for "
+                "less, or give it more time."
+            )
+        is_long = seconds >= min(allowed, _PATIENCE)
         sent = not self._on_network  # nothing reports from another transport
 
         async def watch(event: str, _: Any) -> None:
@@ -283,7 +300,7 @@ class OdooHttp:
 
         try:
             async with (
-                asyncio.timeout(self._limits.call_seconds),
+                asyncio.timeout(seconds),
                 self._client.stream(
                     "GET" if body is None else "POST",
                     path,
@@ -300,12 +317,19 @@ class OdooHttp:
                 )
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as exc:
             if not sent:
-                raise GatewayUnavailable(_why_not_reached(exc)) from exc
-            if isinstance(exc, httpx2.TimeoutException | TimeoutError):
-                what = "Odoo did not answer in time."
+                error: GatewayError = _not_reached(exc)
+            elif isinstance(exc, httpx2.TimeoutException | TimeoutError):
+                error = _lost("Odoo did not answer in time.", writes=writes)
+                error.down = True
             else:
-                what = "The connection to Odoo broke before its answer was complete."
-            raise _lost(what, writes=writes) from exc
+                error = _lost(
+                    "The connection to Odoo broke before its answer was complete.",
+                    writes=writes,
+                )
+                error.down = True
+            if isinstance(exc, TimeoutError) and not is_long:
+                error.down = False
+            raise error from exc
 
     async def _read(self, response: httpx2.Response, *, writes: bool) -> bytes:
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
@@ -421,15 +445,21 @@ def _parse_address(address: str) -> httpx2.URL:
 def _check_status(status: int, *, writes: bool) -> None:
     if status == _OK:
         return
+    error = _wrong_status(status, writes=writes)
+    error.down = status in _IS_DOWN
+    raise error
+
+
+def _wrong_status(status: int, *, writes: bool) -> GatewayError:
     hint = _STATUS_HINTS.get(status, "that is not what Odoo answers to a call")
     if httpx2.codes.is_redirect(status):
         hint = "it redirects elsewhere; give the address that it leads to"
     what = f"Odoo's address answered with HTTP status {status}: {hint}."
     if writes and (httpx2.codes.is_redirect(status) or status in _NEVER_REACHED_ODOO):
-        raise not_executed(what, writes=writes)
+        return not_executed(what, writes=writes)
     if not writes and status in _TRY_LATER:
-        raise GatewayUnavailable(what)
-    raise unreadable(what, writes=writes)
+        return GatewayUnavailable(what)
+    return unreadable(what, writes=writes)
 
 
 def refused(answer: HttpAnswer, *, writes: bool) -> GatewayError:
@@ -459,23 +489,34 @@ def _page(*, writes: bool) -> GatewayError:
     )
 
 
-def _why_not_reached(error: Exception) -> str:
-    if isinstance(error, httpx2.PoolTimeout):
-        return "All connections to Odoo are busy. Nothing was sent; try again later."
-    for cause in _causes(error):
+def _not_reached(exc: Exception) -> GatewayUnavailable:
+    """Make the error for a request that never left."""
+    if isinstance(exc, httpx2.PoolTimeout):
+        return GatewayUnavailable(
+            "All connections to Odoo are busy. Nothing was sent; try again later.",
+            retry_after=_BUSY_SECONDS,
+        )
+    for cause in _causes(exc):
         if isinstance(cause, ssl.SSLCertVerificationError):
             fault = _CERTIFICATE_FAULTS.get(
                 cause.verify_code, "comes from an authority that is not trusted here"
             )
-            return (
+            return GatewayUnavailable(
                 f"Odoo's TLS certificate {fault}. Nothing was sent; correct the "
                 "address or the certificate, or give a CA bundle to trust."
             )
         if isinstance(cause, ssl.SSLError):
-            return (
+            return GatewayUnavailable(
                 "Odoo's address does not speak TLS as expected. Nothing was sent; "
                 "check whether it is https or http, and the port."
             )
+    error = GatewayUnavailable(_why_not_reached(exc))
+    error.down = True
+    return error
+
+
+def _why_not_reached(error: Exception) -> str:
+    for cause in _causes(error):
         if isinstance(cause, socket.gaierror):
             return (
                 "The host name of Odoo's address is not known. Nothing was sent; "
