@@ -2,6 +2,7 @@
 
 from odooport_security.audit import ChainedAudit
 from odooport_security.audit_reader import AuditError, AuditReader
+from odooport_security.idempotency import SqliteIdempotency
 from odooport_security.identities import (
     Identity,
     IdentityError,
@@ -12,6 +13,7 @@ from odooport_security.keys import KeyRecord, KeyStore, KeyStoreError
 from odooport_security.limits import LimitsRateLimiter, RateLimits
 from odooport_security.lockout import Lockout
 from odooport_security.policy import KeyPolicy, LocalPolicy, principal_of
+from odooport_security.redis_idempotency import RedisIdempotency
 from odooport_security.redis_limits import RedisRateLimiter
 from odooport_security.redis_lockout import RedisLockout
 from odooport_security.roles import (
@@ -41,6 +43,7 @@ __all__ = [
     "Lockout",
     "Place",
     "RateLimits",
+    "RedisIdempotency",
     "RedisLockout",
     "RedisRateLimiter",
     "Role",
@@ -48,6 +51,7 @@ __all__ = [
     "RolesError",
     "SecretCipher",
     "SecretKeyError",
+    "SqliteIdempotency",
     "new_key",
     "principal_of",
 ]

@@ -78,7 +78,7 @@ class RedisLink:
         return self._rests_until is None
 
     async def ask(
-        self, script: str, keys: Sequence[str], *arguments: int | str
+        self, script: str, keys: Sequence[str], *arguments: int | str | bytes
     ) -> Any | None:
         """Run a script, and answer what it does; None if Redis is gone.
 

@@ -194,6 +194,8 @@ class Database:
                 f"The {self._name} was written by a newer Odooport; install that "
                 "version."
             )
+        # Some builds of SQLite leave it to chance when a change comes to the disk.
+        connection.execute("PRAGMA synchronous = FULL")
         # What is changed or deleted is overwritten in the file.
         connection.execute("PRAGMA secure_delete = ON")
 
