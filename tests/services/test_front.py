@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import httpx2
 import pytest
 import trustme
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
 from odooport import (
@@ -38,7 +39,14 @@ from odooport_cli.serving import join
 from odooport_mcp_http.app import build_app as build_mcp
 from odooport_mcp_http.app import build_door
 from odooport_rest.app import build_app as build_rest
-from odooport_runtime.front import MAX_DEPTH, Front, FrontRules, budget, check_depth
+from odooport_runtime.front import (
+    CUT_OFF,
+    MAX_DEPTH,
+    Front,
+    FrontRules,
+    budget,
+    check_depth,
+)
 from odooport_runtime.serving import listen, server_of, tls_files
 from odooport_runtime.settings import Connection, Settings, SettingsError
 from odooport_runtime.transport import check_transport
@@ -55,6 +63,24 @@ INITIALIZE = {
         "protocolVersion": "2025-11-25",
         "capabilities": {},
         "clientInfo": {"name": "test", "version": "1"},
+    },
+}
+MODERN = {
+    "MCP-Protocol-Version": "2026-07-28",
+    "Mcp-Method": "tools/call",
+    "Mcp-Name": "count_records",
+}
+COUNT = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "tools/call",
+    "params": {
+        "name": "count_records",
+        "arguments": {"model": "res.partner"},
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        },
     },
 }
 
@@ -935,11 +961,295 @@ def test_the_cards_say_https_where_tls_is_served():
     assert base_address("::1", 8770, tls=True) == "https://[::1]:8770"
 
 
+# How long, how many, and who goes away
+
+
+@dataclass
+class Peer:
+    """A caller, as the server shows him to an app."""
+
+    app: ASGIApp
+    method: str = "POST"
+    path: str = "/"
+    headers: dict[str, str] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+    sends: bool = True
+    """Whether his whole body is there."""
+
+    takes: bool = True
+    """Whether he takes what is sent to him, from the head of the answer on."""
+
+    leaves: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: int = 0
+    got: list[Any] = field(default_factory=list)
+
+    async def receive(self) -> Any:
+        self.asked += 1
+        if self.asked == 1:
+            return {"type": "http.request", "body": b"{}", "more_body": not self.sends}
+        await self.leaves.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        if not self.takes and self.got:
+            await asyncio.Event().wait()
+        self.got.append(message)
+
+    def start(self) -> asyncio.Task[None]:
+        headers = {"host": "localhost", "content-length": "2", **self.headers}
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": self.method,
+            "path": self.path,
+            "query_string": b"",
+            "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
+            "client": ("127.0.0.1", 1234),
+            "state": self.state,
+        }
+
+        async def serve() -> None:
+            await self.app(scope, self.receive, self.send)
+
+        return asyncio.create_task(serve())
+
+    def answer(self) -> tuple[int, dict[str, str], Any]:
+        start, *parts = self.got
+        headers = {name.decode(): value.decode() for name, value in start["headers"]}
+        return start["status"], headers, b"".join(part["body"] for part in parts)
+
+
+@dataclass
+class Working:
+    """An app that reads the body, and works until it may end."""
+
+    answer: Any = b"done"
+    caller: Caller | None = None
+    began: asyncio.Event = field(default_factory=asyncio.Event)
+    may_end: asyncio.Event = field(default_factory=asyncio.Event)
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        assert (await receive())["body"] == b"{}"
+        if self.caller is not None:
+            scope["state"]["caller"] = self.caller
+        self.began.set()
+        try:
+            if scope["path"] != "/health":
+                await self.may_end.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        await Response(self.answer)(scope, receive, send)
+
+
+def in_front_of(app: ASGIApp, **rules: Any) -> Front:
+    gate = Gate(MemoryGateway(), OneKey(), Budget(), Kept())
+    return Front(
+        app,
+        gate,
+        rules=FrontRules(**rules),
+        door="bare",
+        new_id=lambda: "new",
+        clock=lambda: 0.0,
+    )
+
+
+def errors_in(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_who_goes_away_is_not_worked_for_any_longer(
+    caplog: pytest.LogCaptureFixture,
+):
+    caplog.set_level(logging.INFO)
+    app = Working()
+    peer = Peer(in_front_of(app))
+    async with asyncio.timeout(PATIENCE):
+        serving = peer.start()
+        await app.began.wait()
+        peer.leaves.set()
+        await app.cancelled.wait()
+        await serving
+    assert not serving.cancelled()
+    assert (peer.got, peer.asked) == ([], 2)
+    (line,) = [record for record in caplog.records if record.msg == "request"]
+    assert (vars(line)["left"], vars(line)["status"]) == (True, None)
+    assert not errors_in(caplog)
+
+
+async def test_who_goes_away_amid_his_body_is_no_crash(
+    rest: Door, mcp: Door, caplog: pytest.LogCaptureFixture
+):
+    for door in (rest, mcp):
+        peer = Peer(door.app(), path=door.path, sends=False)
+        peer.headers = {"authorization": "Bearer good"}
+        peer.headers |= {"content-type": "application/json"}
+        async with asyncio.timeout(PATIENCE):
+            peer.leaves.set()
+            await peer.start()
+    assert not errors_in(caplog)
+
+
+async def test_who_has_his_answer_may_go_while_the_rest_is_done():
+    finished = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await Response(b"all")(scope, receive, send)
+        peer.leaves.set()
+        assert (await receive())["type"] == "http.disconnect"
+        await asyncio.sleep(0)
+        finished.set()
+
+    peer = Peer(in_front_of(app))
+    async with asyncio.timeout(PATIENCE):
+        await peer.start()
+    assert finished.is_set()
+
+
+@pytest.mark.parametrize(
+    ("sent", "method", "expected"),
+    [
+        (None, "POST", (503, "gateway_unavailable")),
+        (0, "POST", (503, "gateway_unavailable")),
+        (1, "POST", (504, "outcome_unknown")),
+        (1, "GET", (504, "outcome_unknown")),
+    ],
+)
+async def test_who_is_given_up_hears_whether_anything_was_sent(
+    sent: int | None, method: str, expected: tuple[int, str]
+):
+    app = Working()
+    if sent is not None:
+        app.caller = Caller(Principal("good", "good", "full", {}), "bare", "new")
+        app.caller.meter.sent = sent
+    peer = Peer(in_front_of(app), method=method)
+    async with asyncio.timeout(PATIENCE):
+        serving = peer.start()
+        await app.began.wait()
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+    status, _, body = peer.answer()
+    assert (status, json.loads(body)["code"]) == expected
+
+
+async def test_an_answer_leaves_in_parts_that_are_small():
+    whole = bytes(range(256)) * 1024  # four parts
+    app = Working(whole)
+    app.may_end.set()
+    peer = Peer(in_front_of(app))
+    async with asyncio.timeout(PATIENCE):
+        await peer.start()
+    assert peer.answer()[2] == whole
+    parts = peer.got[1:]
+    assert max(len(part["body"]) for part in parts) == 64 * 1024
+    assert [part["more_body"] for part in parts] == [True, True, True, False]
+
+
+async def test_who_takes_nothing_is_cut_off(caplog: pytest.LogCaptureFixture):
+    cut_off = asyncio.Event()
+    app = Working(b"x" * 200_000)
+    app.may_end.set()
+    peer = Peer(
+        in_front_of(app, stalled=0.01), state={CUT_OFF: cut_off.set}, takes=False
+    )
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.wait([serving := peer.start()])
+    assert cut_off.is_set()
+    assert not errors_in(caplog)
+    assert [message["type"] for message in peer.got] == ["http.response.start"]
+    assert serving.done()
+
+
+async def test_no_more_requests_are_under_way_than_may_be():
+    app = Working()
+    front = in_front_of(app, most_requests=2)
+    first, second, third = (Peer(front) for _ in range(3))
+    alive = Peer(front, path="/health")
+    async with asyncio.timeout(PATIENCE):
+        serving = [first.start()]
+        await app.began.wait()
+        app.began.clear()
+        serving.append(second.start())
+        await app.began.wait()
+        await third.start()
+        status, headers, body = third.answer()
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert json.loads(body)["code"] == "gateway_unavailable"
+        assert "nothing was done" in json.loads(body)["detail"]
+        await alive.start()
+        assert alive.answer()[0] == 200
+        app.may_end.set()
+        await asyncio.gather(*serving)
+        assert (first.answer()[0], second.answer()[0]) == (200, 200)
+        again = Peer(front)
+        await again.start()
+        assert again.answer()[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("prefer", "most", "seconds", "applied"),
+    [
+        (None, None, None, None),
+        (None, 120.0, 120, None),
+        ("wait=10", 120.0, 10, "wait=10"),
+        ("wait=10", None, 10, "wait=10"),
+        ('return=minimal, Wait = "10"; a=b, wait=5', 120.0, 10, "wait=10"),
+        ("wait=120", 120.0, 120, "wait=120"),
+        ("wait=121", 120.0, 120, None),
+        ("wait=0", 120.0, 120, None),
+        ("wait=-1", 120.0, 120, None),
+        ("wait=soon", 120.0, 120, None),
+        ("wait=soon, wait=5", 120.0, 120, None),
+        ("wait", 120.0, 120, None),
+        ("waiting=5", 120.0, 120, None),
+        ("wait=9999999999999999999999", 120.0, 120, None),
+        ("wait=\u0665".encode().decode("latin-1"), 120.0, 120, None),
+    ],
+)
+async def test_a_request_has_as_long_as_its_caller_prefers_and_no_longer_than_it_may(
+    prefer: str | None, most: float | None, seconds: int | None, applied: str | None
+):
+    told = list[Any]()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        told.append(scope["state"]["deadline"])
+        await Response(b"")(scope, receive, send)
+
+    peer = Peer(in_front_of(app, deadline=most))
+    if prefer is not None:
+        peer.headers["prefer"] = prefer
+    began = time.monotonic()
+    await peer.start()
+    (deadline,) = told
+    assert peer.answer()[1].get("preference-applied") == applied
+    if seconds is None:
+        assert deadline is None
+    else:
+        assert began + seconds <= deadline <= time.monotonic() + seconds
+
+
+async def test_the_caller_knows_his_deadline(door: Door):
+    began = time.monotonic()
+    async with door.client(deadline=60.0) as http:
+        if door.name == "rest":
+            await door.ask(http)
+        else:
+            await door.ask(http, json=COUNT, headers=MODERN)
+    deadline = door.kept.events[-1].caller.deadline
+    assert deadline is not None
+    assert began + 60 <= deadline <= time.monotonic() + 60
+
+
 # The way to Odoo
 
 
 def connection(url: str) -> Connection:
-    return Connection(Credentials("d", "u", "hunter2", "shop"), url, "auto", None, 1.0)
+    return Connection(
+        Credentials("d", "u", "hunter2", "shop"), url, "auto", None, 1.0, 1
+    )
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from odooport import (
     Level,
     OdooAccessError,
     PermissionDenied,
+    RecordChanged,
     RecordMissing,
 )
 from odooport.catalogue import OWN_OPERATIONS
@@ -1078,6 +1079,32 @@ async def test_the_typed_client_answers_what_the_tools_answer(connect: Connect):
         answer = await odoo.call_method("res.partner", "action_unarchive", ids)
         assert answer in (True, None)
         await odoo.delete_records("res.partner", ids)
+
+
+async def test_a_change_that_names_versions_overwrites_nothing_else(connect: Connect):
+    async with connect("full") as client:
+        odoo = OdooportClient(client)
+        ids = await odoo.create_records("res.partner", [{"name": "Ada"}])
+        plain = await client.call_tool(
+            "read_records", {"model": "res.partner", "ids": ids}
+        )
+        assert "versions" not in (plain.structured_content or {})
+        (seen,) = await odoo.read_versions("res.partner", ids, fields=["phone"])
+        known = [seen.version]
+        await odoo.update_records("res.partner", ids, {"phone": "1"}, if_match=known)
+        with pytest.raises(RecordChanged) as caught:
+            await odoo.update_records(
+                "res.partner", ids, {"phone": "2"}, if_match=known
+            )
+        assert caught.value.changes[0].fields == ("phone",)
+        with pytest.raises(RecordChanged):
+            await odoo.delete_records("res.partner", ids, if_match=known)
+        read = await client.call_tool(
+            "read_records", {"model": "res.partner", "ids": ids, "versions": True}
+        )
+        versions = (read.structured_content or {})["versions"]
+        assert versions[0] in str(read.content)
+        await odoo.delete_records("res.partner", ids, if_match=versions)
 
 
 async def test_the_typed_client_raises_the_error_that_the_code_names(connect: Connect):

@@ -961,6 +961,53 @@ async def test_a_promise_that_is_not_kept_yet_is_refused(http, partner, header):
     assert await everything(http) == before
 
 
+async def test_a_change_that_names_a_version_overwrites_nothing_else(http, partner):
+    seen = await http.get(partner)
+    tag = seen.headers["ETag"]
+    known = await http.get(partner, headers={"If-None-Match": tag})
+    assert (known.status_code, known.headers["ETag"]) == (304, tag)
+    written = await http.patch(partner, json={"phone": "1"}, headers={"If-Match": tag})
+    assert written.status_code == 200, written.text
+    now = written.headers["ETag"]
+    assert now == (await http.get(partner)).headers["ETag"] != tag
+    assert (await http.get(partner, headers={"If-None-Match": tag})).status_code == 200
+    for method, body in [("PATCH", {"phone": "2"}), ("DELETE", None)]:
+        answer = await http.request(
+            method, partner, json=body, headers={"If-Match": tag}
+        )
+        (change,) = problem(answer, 409, "conflict")["changes"]
+        assert change["fields"] == ["phone"]
+        assert change["write_date"]
+        assert change["write_uid"]
+    assert (await http.get(partner)).headers["ETag"] == now
+    for given in ("*", f'W/"x", {tag}, {now}'):
+        answer = await http.patch(partner, json={}, headers={"If-Match": given})
+        assert answer.json()["code"] == "invalid_request", "an empty change"
+    answer = await http.patch(
+        partner, json={"phone": "3"}, headers={"If-Match": f"{tag}, {now}"}
+    )
+    assert answer.status_code == 200, answer.text
+    last = answer.headers["ETag"]
+    assert (await http.delete(partner, headers={"If-Match": last})).status_code == 204
+
+
+@pytest.mark.parametrize("given", ["x", '"x"', "", 'W/"x"', "*, *", '"a" "b"'])
+async def test_what_is_no_tag_of_a_record_changes_nothing(http, partner, given):
+    answer = await http.patch(partner, json={"phone": "1"}, headers={"If-Match": given})
+    assert "If-Match" in problem(answer, 422, "invalid_request")["detail"]
+    assert (await http.get(partner)).json()["phone"] is None
+
+
+async def test_an_answer_with_one_record_has_its_tag(http, partner):
+    made = await http.post(f"{PARTNERS}/records", json={"name": "Ada"})
+    copied = await http.post(f"{partner}/copy?fields=name", json={})
+    for answer, place in [
+        (made, made.headers["Location"]),
+        (copied, copied.headers["Location"] + "?fields=name"),
+    ]:
+        assert answer.headers["ETag"] == (await http.get(place)).headers["ETag"]
+
+
 # Who may
 
 

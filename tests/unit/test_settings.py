@@ -214,6 +214,7 @@ user = "bridge"
 api_key_env = "ODOO_SHOP_KEY"
 transport = "xmlrpc"
 timeout = 5
+odoo_concurrency = 8
 ca_bundle = "shop.pem"
 """
 SHOP_KEY = {"ODOO_SHOP_KEY": "sh0pk3y"}
@@ -238,6 +239,7 @@ def test_each_instance_has_its_own_login_and_way(tmp_path: Path):
             "jsonrpc",
             None,
             60,
+            64,
         ),
         "shop": Connection(
             Credentials("shop", "bridge", "sh0pk3y", "shop"),
@@ -245,6 +247,7 @@ def test_each_instance_has_its_own_login_and_way(tmp_path: Path):
             "xmlrpc",
             tmp_path / "shop.pem",
             5,
+            8,
         ),
     }
     assert "sh0pk3y" not in repr(connections)

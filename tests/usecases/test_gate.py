@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from odooport import (
     Unaudited,
     Unlimited,
 )
+from odooport.deadlines import left
 from odooport_adapters import MemoryGateway
 from tests.usecases.conftest import ADMIN, DEMO, CountingGateway
 
@@ -166,7 +168,53 @@ async def test_an_error_is_in_the_audit_by_its_code(
     assert audit.events[1][0].ids == (999_999,)
 
 
-async def test_a_caller_who_goes_away_is_in_the_audit(
+class Slow(CountingGateway):
+    """Never answers a read."""
+
+    def __init__(self, inner: MemoryGateway) -> None:
+        super().__init__(inner)
+        self.reached = asyncio.Event()
+
+    async def execute(self, session: Session, call: Call) -> Any:
+        self.reached.set()
+        return await asyncio.Event().wait()
+
+
+async def test_a_read_whose_caller_goes_away_is_cancelled(
+    memory: MemoryGateway, audit: Remembers
+) -> None:
+    gateway = Slow(memory)
+    running = asyncio.create_task(gate_over(gateway, audit).run(caller(), COUNT))
+    await gateway.reached.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert audit.outcomes == ["cancelled"]
+
+
+class Hurried(CountingGateway):
+    """Notes how much time each call has."""
+
+    rest: float | None = None
+
+    async def execute(self, session: Session, call: Call) -> Any:
+        self.rest = left()
+        return await super().execute(session, call)
+
+
+async def test_a_call_has_as_much_time_as_its_caller(
+    memory: MemoryGateway, audit: Remembers
+) -> None:
+    gateway = Hurried(memory)
+    gate = gate_over(gateway, audit)
+    await gate.run(caller(), COUNT)
+    assert gateway.rest is None
+    await gate.run(replace(caller(), deadline=time.monotonic() + 60.0), COUNT)
+    assert gateway.rest is not None
+    assert 0 < gateway.rest <= 60.0
+
+
+async def test_nobody_knows_what_became_of_a_write_whose_caller_went_away(
     memory: MemoryGateway, gateway: CountingGateway, audit: Remembers
 ) -> None:
     reached = asyncio.Event()
@@ -182,7 +230,7 @@ async def test_a_caller_who_goes_away_is_in_the_audit(
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert audit.outcomes == ["begun", "cancelled"]
+    assert audit.outcomes == ["begun", "outcome_unknown"]
 
 
 async def test_one_login_serves_every_call(

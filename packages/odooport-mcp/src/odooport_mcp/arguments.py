@@ -87,6 +87,14 @@ Query = Annotated[
     str | None,
     Field(description="Only records whose name holds this text"),
 ]
+Versions = Annotated[
+    list[str] | None,
+    JSON_TEXT,
+    Field(
+        description="Versions from read_records, in the order of ids: nothing is done "
+        "if a record changed since"
+    ),
+]
 Values = Annotated[
     dict[str, Any],
     Field(description="The fields to change, with their new values", min_length=1),
@@ -123,6 +131,16 @@ class ToolArguments(ArgModelBase):
 
     context: Annotated[CallContext | None, JSON_TEXT] = Field(
         default=None, description="How to look at Odoo; seldom needed"
+    )
+
+
+class WriteArguments(ToolArguments):
+    """What the tools that change something take besides."""
+
+    idempotency_key: str | None = Field(
+        default=None,
+        description="A text of your own for this one change; sent again with the same "
+        "key it is not done twice",
     )
 
 

@@ -24,6 +24,7 @@ from odooport import (
     OutcomeUnknown,
     Record,
     RelationGraph,
+    Versioned,
 )
 from odooport.usecases import Identity
 from odooport_mcp.failures import error_of
@@ -265,6 +266,30 @@ class OdooportClient:
         )
         return answer.records
 
+    async def read_versions(
+        self,
+        model: str,
+        ids: Sequence[int],
+        *,
+        fields: Sequence[str] | None = None,
+        languages: Sequence[str] | None = None,
+    ) -> list[Versioned]:
+        """Answer records by id, each with its version for ``if_match``.
+
+        Raises:
+            RecordMissing: One of them does not exist.
+        """
+        answer = await self._read(
+            Records,
+            "read_records",
+            model=model,
+            ids=list(ids),
+            fields=_listed(fields),
+            languages=_listed(languages),
+            versions=True,
+        )
+        return list(map(Versioned, answer.records, answer.versions or ()))
+
     async def count_records(
         self,
         model: str,
@@ -303,7 +328,11 @@ class OdooportClient:
         )
 
     async def create_records(
-        self, model: str, records: Sequence[Mapping[str, Any]]
+        self,
+        model: str,
+        records: Sequence[Mapping[str, Any]],
+        *,
+        idempotency_key: str | None = None,
     ) -> list[int]:
         """Create records, all or none, and answer their ids."""
         answer = await self._write(
@@ -311,11 +340,17 @@ class OdooportClient:
             "create_records",
             model=model,
             records=[dict(values) for values in records],
+            idempotency_key=idempotency_key,
         )
         return answer.ids
 
     async def copy_record(
-        self, model: str, record_id: int, *, values: Mapping[str, Any] | None = None
+        self,
+        model: str,
+        record_id: int,
+        *,
+        values: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
     ) -> int:
         """Copy a record and answer the id of the copy.
 
@@ -328,20 +363,55 @@ class OdooportClient:
             model=model,
             id=record_id,
             values=None if values is None else dict(values),
+            idempotency_key=idempotency_key,
         )
         return answer.id
 
     async def update_records(
-        self, model: str, ids: Sequence[int], values: Mapping[str, Any]
+        self,
+        model: str,
+        ids: Sequence[int],
+        values: Mapping[str, Any],
+        *,
+        if_match: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
     ) -> None:
-        """Write the same values on records, all or none."""
+        """Write the same values on records, all or none.
+
+        Raises:
+            RecordChanged: A record does not have the version in ``if_match`` any more.
+        """
         await self._write(
-            Updated, "update_records", model=model, ids=list(ids), values=dict(values)
+            Updated,
+            "update_records",
+            model=model,
+            ids=list(ids),
+            values=dict(values),
+            if_match=_listed(if_match),
+            idempotency_key=idempotency_key,
         )
 
-    async def delete_records(self, model: str, ids: Sequence[int]) -> None:
-        """Delete records, all or none."""
-        await self._write(Deleted, "delete_records", model=model, ids=list(ids))
+    async def delete_records(
+        self,
+        model: str,
+        ids: Sequence[int],
+        *,
+        if_match: Sequence[str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Delete records, all or none.
+
+        Raises:
+            RecordChanged: A record does not have the version in ``if_match`` any more.
+        """
+        await self._write(
+            Deleted,
+            "delete_records",
+            model=model,
+            ids=list(ids),
+            if_match=_listed(if_match),
+            idempotency_key=idempotency_key,
+        )
 
     async def call_method(
         self,
@@ -351,6 +421,7 @@ class OdooportClient:
         *,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
     ) -> Any:
         """Call a public method and answer what it returned, as Odoo gives it."""
         answer = await self._write(
@@ -361,6 +432,7 @@ class OdooportClient:
             ids=_listed(ids),
             args=_listed(args),
             kwargs=None if kwargs is None else dict(kwargs),
+            idempotency_key=idempotency_key,
         )
         return answer.result
 

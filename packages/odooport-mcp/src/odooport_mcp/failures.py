@@ -8,15 +8,21 @@ schema even when the call failed.
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any, cast
 
 from mcp.types import CallToolResult, TextContent
 
 from odooport import (
+    Conflict,
+    GatewayUnavailable,
+    IdempotencyInFlight,
     InvalidRequest,
     OdooportError,
     Problem,
     RateLimited,
+    RecordChange,
+    RecordChanged,
     RecordMissing,
     SchemaChanged,
 )
@@ -61,10 +67,12 @@ def refused(tool: str, error: Exception, request_id: str | None) -> CallToolResu
         text += [f"{it.pointer or '/'}: {it.message}" for it in unsaid[:_SHOWN]]
         if len(unsaid) > _SHOWN:
             text.append(f"and {len(unsaid) - _SHOWN} more")
-    if isinstance(error, RateLimited):
+    if isinstance(error, RateLimited | IdempotencyInFlight | GatewayUnavailable):
         meta["retry_after"] = error.retry_after
     if isinstance(error, RecordMissing) and error.ids:
         meta["ids"] = list(error.ids)
+    if isinstance(error, RecordChanged):
+        meta["changes"] = [asdict(change) for change in error.changes]
     if isinstance(error, SchemaChanged):
         meta |= {"model": error.model, "fingerprint": error.fingerprint}
     return CallToolResult(
@@ -86,8 +94,12 @@ def error_of(result: CallToolResult) -> OdooportError:
             for it in meta.get("problems", ())
         ]
         return kind(message, problems)
-    if issubclass(kind, RateLimited):
+    if issubclass(kind, RateLimited | IdempotencyInFlight):
         return kind(message, float(meta.get("retry_after", 0.0)))
+    if issubclass(kind, GatewayUnavailable):
+        return kind(message, retry_after=meta.get("retry_after"))
+    if kind is Conflict and "changes" in meta:
+        return RecordChanged(message, [_change(it) for it in meta["changes"]])
     if issubclass(kind, RecordMissing):
         return kind(message, [int(it) for it in meta.get("ids", ())])
     if issubclass(kind, SchemaChanged):
@@ -95,6 +107,15 @@ def error_of(result: CallToolResult) -> OdooportError:
             message, str(meta.get("model", "")), str(meta.get("fingerprint", ""))
         )
     return kind(message)
+
+
+def _change(told: Mapping[str, Any]) -> RecordChange:
+    return RecordChange(
+        int(told["id"]),
+        tuple(map(str, told["fields"])),
+        told.get("write_date"),
+        told.get("write_uid"),
+    )
 
 
 def _text(result: CallToolResult) -> str:

@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any, NotRequired, Self, TypedDict, cast
+from typing import Annotated, Any, NotRequired, Self, TypedDict, cast
+
+from pydantic import Field
 
 from odooport import (
     Description,
@@ -59,9 +61,17 @@ class RecordPage:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Records that were asked for by id, in the order asked."""
+    """Records that were asked for by id, in the order asked.
+
+    Attributes:
+        records: The records.
+        versions: Their versions, in the same order, if those were asked for.
+    """
 
     records: list[Record]
+    versions: Annotated[
+        list[str] | None, Field(exclude_if=lambda given: given is None)
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,7 +388,10 @@ def _(answer: RecordPage, plain: dict[str, Any]) -> str:
 
 @text_of.register
 def _(answer: Records, plain: dict[str, Any]) -> str:
-    return lines(_count(len(answer.records), "record"), plain["records"])
+    text = lines(_count(len(answer.records), "record"), plain["records"])
+    if answer.versions is None:
+        return text
+    return f"{text}\nversions: {compact(answer.versions)}"
 
 
 @text_of.register

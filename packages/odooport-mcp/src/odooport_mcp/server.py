@@ -1,7 +1,9 @@
 """The MCP server: the tools, guarded, with errors in the words of every other door."""
 
 import inspect
+import json
 from collections.abc import Awaitable, Callable, Container
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast, get_type_hints
 
 from mcp import MCPError
@@ -18,13 +20,20 @@ from odooport import (
     Call,
     Caller,
     Gate,
+    GatewayUnavailable,
     InvalidRequest,
     Odoo,
     OdooportError,
     Operation,
     Principal,
 )
-from odooport_mcp.arguments import CallContext, ToolArguments, plain_schema, refusal
+from odooport_mcp.arguments import (
+    CallContext,
+    ToolArguments,
+    WriteArguments,
+    plain_schema,
+    refusal,
+)
 from odooport_mcp.failures import refused
 from odooport_mcp.results import encodable, text_of
 from odooport_mcp.tools import TOOLS, ToolSpec
@@ -40,6 +49,10 @@ INSTRUCTIONS = (
 _KEEP = CacheHint(ttl_ms=60_000, scope="private")
 """How long a client may keep what this server has; it depends on the key."""
 
+REPLAYED_KEY = "odooport/replayed"
+"""Where the result's ``_meta`` says that this is the first answer to the request, given
+again under its idempotency key."""
+
 _NAMED = {"tools/call": "tool", "prompts/get": "prompt"}
 """The methods that name something, and what."""
 
@@ -47,6 +60,9 @@ type RequestContext = ServerRequestContext[Any, Any]
 type Identify = Callable[[RequestContext], Caller]
 """Tells whose request this is. Must answer from the request itself, never from anything
 that two requests share."""
+
+type Admit = Callable[[], AbstractContextManager[None]]
+"""Counts a call of a tool while it runs; raises one of our errors to refuse it."""
 
 type Powers = Callable[[Principal], Container[Operation]]
 """Tells what a principal may do at all."""
@@ -57,18 +73,25 @@ class _OdooTool(Tool):
 
     odoo_for: Callable[[Caller, CallContext], Odoo] = Field(exclude=True)
     note: Callable[[Caller, OdooportError, Call], Awaitable[None]] = Field(exclude=True)
+    once: Callable[..., Awaitable[tuple[str, bool]]] = Field(exclude=True)
     identify: Identify = Field(exclude=True)
+    admit: Admit = Field(exclude=True)
     answers: Any = Field(exclude=True)
 
     @classmethod
-    def of(cls, spec: ToolSpec, gate: Gate, identify: Identify) -> "_OdooTool":
+    def of(
+        cls, spec: ToolSpec, gate: Gate, identify: Identify, admit: Admit
+    ) -> "_OdooTool":
         """Build a tool from its function."""
         plain = Tool.from_function(
             spec.function, context_kwarg="odoo", structured_output=False
         )
         model = create_model(
             f"{plain.name}_arguments",
-            __base__=(ToolArguments, plain.fn_metadata.arg_model),
+            __base__=(
+                ToolArguments if spec.operation is Operation.READ else WriteArguments,
+                plain.fn_metadata.arg_model,
+            ),
         )
         answers = TypeAdapter[Any](get_type_hints(spec.function)["return"])
 
@@ -97,7 +120,9 @@ class _OdooTool(Tool):
             annotations=spec.hints,
             odoo_for=odoo_for,
             note=gate.note,
+            once=gate.once,
             identify=identify,
+            admit=admit,
             answers=answers,
         )
 
@@ -109,17 +134,33 @@ class _OdooTool(Tool):
     ) -> CallToolResult:
         """Check the arguments, run the tool, and put its answer or error into words."""
         del convert_result
+        try:
+            with self.admit():
+                return await self._run(arguments, context)
+        except GatewayUnavailable as error:
+            return refused(self.name, error, None)
+
+    async def _run(
+        self, arguments: dict[str, Any], context: Context[Any, Any]
+    ) -> CallToolResult:
         caller = request_id = None
         try:
             caller = self.identify(context.request_context)
             request_id = caller.request_id
             asked = self._checked(arguments)
+            key = asked.pop("idempotency_key", None)
             odoo = self.odoo_for(caller, asked.pop("context") or CallContext())
-            answer = await self.fn(odoo, **asked)
-            plain = self.answers.dump_python(answer, mode="json")
-            text = text_of(answer, plain)
-            if (repaired := encodable(plain, text)) is not None:
-                plain, text = repaired
+            replayed = False
+            if key is None:
+                plain, text = await self._answer(odoo, asked)
+            else:
+
+                async def answered() -> str:
+                    return json.dumps(await self._answer(odoo, asked))
+
+                request = json.dumps([self.name, arguments], sort_keys=True)
+                kept, replayed = await self.once(caller, key, request, answered)
+                plain, text = json.loads(kept)
         except MCPError:
             raise
         except OdooportError as error:
@@ -129,8 +170,17 @@ class _OdooTool(Tool):
         except Exception as error:  # noqa: BLE001  a crash shows nothing to a client
             return refused(self.name, error, request_id)
         return CallToolResult(
-            content=[TextContent(text=text)], structured_content=plain
+            content=[TextContent(text=text)],
+            structured_content=plain,
+            _meta={REPLAYED_KEY: True} if replayed else None,
         )
+
+    async def _answer(self, odoo: Odoo, asked: dict[str, Any]) -> tuple[Any, str]:
+        """Run the tool, and answer what it answers, as data and as text."""
+        answer = await self.fn(odoo, **asked)
+        plain = self.answers.dump_python(answer, mode="json")
+        text = text_of(answer, plain)
+        return encodable(plain, text) or (plain, text)
 
     def _asked(self, arguments: dict[str, Any]) -> Call:
         """Answer what a refused request was about, as far as it can be told."""
@@ -164,6 +214,7 @@ def build_server(
     *,
     version: str = "",
     powers: Powers | None = None,
+    admit: Admit = nullcontext,
 ) -> MCPServer[Any]:
     """Build an MCP server with all tools.
 
@@ -177,6 +228,8 @@ def build_server(
         powers: Tells what a principal may do; a tool that it may not use is not listed
             to it. Every tool is listed if this is left out. Either way, the gate alone
             decides what a call may do.
+        admit: Is asked before each call of a tool, and counts it; it refuses when the
+            process is about to end.
     """
     operations = {spec.function.__name__: spec.operation for spec in TOOLS}
 
@@ -246,7 +299,7 @@ def build_server(
         title="Odooport",
         version=version,
         instructions=INSTRUCTIONS,
-        tools=[_OdooTool.of(spec, gate, identify) for spec in TOOLS],
+        tools=[_OdooTool.of(spec, gate, identify, admit) for spec in TOOLS],
         log_level="WARNING",
         subscriptions=False,
         cache_hints={"server/discover": _KEEP, "tools/list": _KEEP},

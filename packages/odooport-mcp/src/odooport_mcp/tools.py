@@ -27,6 +27,7 @@ from odooport_mcp.arguments import (
     Query,
     SameDomain,
     Values,
+    Versions,
 )
 from odooport_mcp.results import (
     Actions,
@@ -263,13 +264,19 @@ async def read_records(
         JSON_TEXT,
         Field(description='Answer translated texts in each, such as ["en_US","fr_FR"]'),
     ] = None,
+    versions: Annotated[
+        bool, Field(description="true also answers a version of each, for if_match")
+    ] = False,
 ) -> Records:
     """Read records whose ids you know, in the order asked for.
 
     If one of them does not exist, the whole call fails with record_missing. Name the
     fields that you need: all of them are many.
     """
-    return Records(await odoo.read(model, ids, fields=fields, languages=languages))
+    if not versions:
+        return Records(await odoo.read(model, ids, fields=fields, languages=languages))
+    found = await odoo.read_versions(model, ids, fields=fields, languages=languages)
+    return Records([it.record for it in found], [it.version for it in found])
 
 
 async def count_records(
@@ -379,6 +386,7 @@ async def update_records(
     model: ModelName,
     ids: Ids,
     values: Values,
+    if_match: Versions = None,
 ) -> Updated:
     """Write the same values on each of the records, all or none.
 
@@ -387,17 +395,19 @@ async def update_records(
     {"en_US":"Desk","fr_FR":"Bureau"}, for one record and alone. To archive records
     write {"active": false}.
     """
-    await odoo.write(model, ids, values)
+    await odoo.write(model, ids, values, if_match=if_match)
     return Updated(list(dict.fromkeys(ids)))
 
 
-async def delete_records(odoo: Odoo, model: ModelName, ids: Ids) -> Deleted:
+async def delete_records(
+    odoo: Odoo, model: ModelName, ids: Ids, if_match: Versions = None
+) -> Deleted:
     """Delete records for good, all or none.
 
     Cannot be undone. Archiving (update_records with {"active": false}) is nearly always
     what people mean. Takes ids only: search first and show what will go.
     """
-    await odoo.unlink(model, ids)
+    await odoo.unlink(model, ids, if_match=if_match)
     return Deleted(list(dict.fromkeys(ids)))
 
 

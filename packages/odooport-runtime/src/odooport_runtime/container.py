@@ -13,18 +13,28 @@ from dependency_injector import containers, providers
 
 from odooport.errors import InvalidRequest
 from odooport.gate import Gate
-from odooport.ports import AuthPolicy, OdooGateway
+from odooport.ports import (
+    AuditLog,
+    AuthPolicy,
+    IdempotencyStore,
+    OdooGateway,
+    RateLimiter,
+)
 from odooport_adapters import (
     AutoGateway,
+    BreakerGateway,
+    BulkheadGateway,
     HttpLimits,
     InstanceGateway,
     Json2Gateway,
     JsonRpcGateway,
     MemoryGateway,
     OdooHttp,
+    RetryGateway,
     XmlRpcGateway,
     tls_context,
 )
+from odooport_runtime.draining import Drain
 from odooport_runtime.settings import (
     Connection,
     Settings,
@@ -43,14 +53,22 @@ from odooport_security import (
     Lockout,
     Place,
     RateLimits,
+    RedisIdempotency,
     RedisLockout,
     RedisRateLimiter,
     Roles,
     SecretCipher,
+    SqliteIdempotency,
     principal_of,
 )
 
 _CONNECT_SECONDS = 10.0
+_WAITING = 4
+"""How many calls may wait for each that is under way at an Odoo."""
+
+_LATE_SECONDS = 0.5
+"""How long requests whose callers went away have to end when the service stops."""
+
 _TRANSPORTS: Mapping[type[OdooGateway], str] = {
     Json2Gateway: "JSON-2",
     JsonRpcGateway: "JSON-RPC",
@@ -77,6 +95,7 @@ def _http(
     http = OdooHttp(
         connection.url,
         limits=HttpLimits(
+            connections=connection.calls,
             connect_seconds=min(_CONNECT_SECONDS, connection.timeout),
             read_seconds=connection.timeout,
             call_seconds=connection.timeout,
@@ -118,10 +137,27 @@ def _gateway(
     """Answer the gateway to every instance, each with connections of its own."""
     return InstanceGateway(
         {
-            name: _wire(connection, settings, closing, clock)
+            name: _instance(connection, settings, closing, clock)
             for name, connection in settings.connections().items()
         }
     )
+
+
+def _instance(
+    connection: Connection,
+    settings: Settings,
+    closing: AsyncExitStack,
+    clock: Callable[[], float],
+) -> OdooGateway:
+    """Answer the gateway of one instance, with what it needs on a bad day."""
+    wire = _wire(connection, settings, closing, clock)
+    if connection.transport == "memory":
+        return wire
+    bulkhead = BulkheadGateway(
+        wire, places=connection.calls, waiting=_WAITING * connection.calls
+    )
+    breaker = BreakerGateway(bulkhead, connection.credentials.instance, clock=clock)
+    return RetryGateway(breaker)
 
 
 def _roles(settings: Settings) -> Roles:
@@ -202,6 +238,41 @@ def _audit_reader(state: Path) -> AuditReader:
     return AuditReader(state / "audit")
 
 
+def _idempotency(settings: Settings, closing: AsyncExitStack) -> IdempotencyStore:
+    store: SqliteIdempotency | RedisIdempotency
+    if settings.redis_url is None:
+        store = SqliteIdempotency(settings.state / "idempotency.db")
+    else:
+        store = RedisIdempotency(settings.redis_url.get_secret_value())
+    closing.push_async_callback(store.aclose)
+    return store
+
+
+def _gate(
+    gateway: OdooGateway,
+    policy: AuthPolicy,
+    limiter: RateLimiter,
+    audit: AuditLog,
+    idempotency: IdempotencyStore,
+    settings: Settings,
+    closing: AsyncExitStack,
+    clock: Callable[[], float],
+) -> Gate:
+    gate = Gate(
+        gateway,
+        policy,
+        limiter,
+        audit,
+        idempotency=idempotency,
+        clock=clock,
+        session_idle=settings.session_idle,
+        session_lifetime=settings.session_lifetime,
+    )
+    # What is pushed last is closed first: nothing of it is gone before these end.
+    closing.push_async_callback(gate.ended, _LATE_SECONDS)
+    return gate
+
+
 def _local_role(settings: Settings, roles: Roles) -> str:
     if roles.get(settings.role) is None:
         raise SettingsError(
@@ -217,6 +288,7 @@ class Container(containers.DeclarativeContainer):
     settings = providers.Singleton(load_settings)
     clock = providers.Object(time.monotonic)
     closing = providers.Singleton(_closing)
+    drain = providers.Singleton(Drain)
 
     gateway: providers.Provider[OdooGateway] = providers.Singleton(
         _gateway, settings, closing, clock
@@ -233,15 +305,17 @@ class Container(containers.DeclarativeContainer):
     limiter = providers.Singleton(_limiter, settings, roles, closing)
     audit = providers.Singleton(_audit, settings, closing)
     audit_reader = providers.Singleton(_audit_reader, settings.provided.state)
+    idempotency = providers.Singleton(_idempotency, settings, closing)
     gate = providers.Singleton(
-        Gate,
+        _gate,
         gateway,
         policy,
         limiter,
         audit,
-        clock=clock,
-        session_idle=settings.provided.session_idle,
-        session_lifetime=settings.provided.session_lifetime,
+        idempotency,
+        settings,
+        closing,
+        clock,
     )
 
 
@@ -251,14 +325,15 @@ class LocalContainer(Container):
     policy = providers.Singleton(LocalPolicy, Container.roles)
     # A provider of a parent keeps the parent's providers, so the gate is told anew.
     gate = providers.Singleton(
-        Gate,
+        _gate,
         Container.gateway,
         policy,
         Container.limiter,
         Container.audit,
-        clock=Container.clock,
-        session_idle=Container.settings.provided.session_idle,
-        session_lifetime=Container.settings.provided.session_lifetime,
+        Container.idempotency,
+        Container.settings,
+        Container.closing,
+        Container.clock,
     )
     principal = providers.Singleton(
         principal_of,
@@ -279,6 +354,8 @@ async def transport_of(gateway: OdooGateway, instance: str) -> str:
     """
     if isinstance(gateway, InstanceGateway):
         gateway = gateway.gateway(instance)
+    while isinstance(gateway, RetryGateway | BreakerGateway | BulkheadGateway):
+        gateway = gateway.gateway
     if isinstance(gateway, AutoGateway):
         gateway = await gateway.choose(instance)
     return _TRANSPORTS.get(type(gateway), "memory")

@@ -12,16 +12,18 @@ import ipaddress
 import logging
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from itertools import accumulate
 from types import MappingProxyType
-from typing import Self
+from typing import Any, Self
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,6 +31,7 @@ from odooport import (
     AuthenticationFailed,
     Caller,
     Gate,
+    GatewayUnavailable,
     InvalidRequest,
     OdooportError,
     PermissionDenied,
@@ -36,6 +39,7 @@ from odooport import (
 from odooport.changes import visible
 from odooport.model import ANONYMOUS, Quota
 from odooport_runtime import problems
+from odooport_runtime.draining import Drain
 from odooport_runtime.settings import Network, Settings, SettingsError
 from odooport_runtime.transport import is_loopback
 
@@ -51,16 +55,40 @@ MAX_HEADERS = 100
 MAX_DEPTH = 64
 """How many lists and objects of a JSON body may lie in each other."""
 
+MAX_REQUESTS = 1_000
+"""How many requests may be under way in one process."""
+
+DRAIN = "odooport.drain"
+"""Where a server that drains keeps its ``Drain`` in the state of each request."""
+
+CUT_OFF = "odooport.cut_off"
+"""Where a server keeps, in the state of each request, what drops its connection."""
+
 LOOPBACK_NAMES = ("127.0.0.1", "::1", "localhost")
 """What a machine calls itself; these names are served everywhere."""
 
 _logger = logging.getLogger(__name__)
+
+_CHUNK = 64 * 1024
+"""How much of an answer is handed to the server at once. What the server has is beyond
+our reach, so it gets the next part only when the reader has taken most of this one."""
+
+_STALLED_SECONDS = 30.0
+"""How long a reader may take for one part of an answer."""
+
+_BUSY_SECONDS = 1.0
+"""When whoever finds no place may ask again."""
+
+_ALIVE = "/health"
+"""What is answered whatever else is under way."""
 
 _WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104  this reads, and binds nothing
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:@/?#\[\]\\]+)(?::(\d{1,5}))?")
 _WITH_PORT = re.compile(r"\[([^\]]+)\](?::\d{1,5})?|(\d+\.\d+\.\d+\.\d+):\d{1,5}")
 _ORIGIN = re.compile(r"https?://[^\s/?#@]+")
+_WAIT = re.compile(r'wait[ \t]*=[ \t]*("?)([0-9]{1,9})\1[ \t]*(?:;.*)?', re.IGNORECASE)
+_PREFERS_WAIT = re.compile(r"wait[ \t]*(?:[=;]|$)", re.IGNORECASE)
 _PORTS: Mapping[str, str] = MappingProxyType({"http": "80", "https": "443"})
 
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
@@ -86,19 +114,24 @@ _HSTS = "max-age=31536000"
 _CORS_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _CORS_TAKEN = (
     "Authorization",
+    "Idempotency-Key",
+    "If-Match",
     "If-None-Match",
     "Last-Event-ID",
     "Mcp-Method",
     "Mcp-Name",
     "Mcp-Protocol-Version",
     "Mcp-Session-Id",
+    "Prefer",
     "Schema-Fingerprint",
     "X-Request-Id",
 )
 _CORS_SHOWN = (
     "Allow",
     "ETag",
+    "Idempotency-Replayed",
     "Location",
+    "Preference-Applied",
     "RateLimit",
     "RateLimit-Policy",
     "Retry-After",
@@ -153,6 +186,9 @@ class FrontRules:
         cors_origins: The origins whose pages may call from a browser.
         max_body: The most bytes that a body may have.
         tls: Whether TLS is served here.
+        deadline: The most seconds that a request may take; None for any.
+        most_requests: How many requests may be under way in this process.
+        stalled: The most seconds that a reader may take for a part of an answer.
     """
 
     host: str = "127.0.0.1"
@@ -162,6 +198,9 @@ class FrontRules:
     cors_origins: tuple[str, ...] = ()
     max_body: int = MAX_BODY
     tls: bool = False
+    deadline: float | None = None
+    most_requests: int = MAX_REQUESTS
+    stalled: float = _STALLED_SECONDS
 
     def __post_init__(self) -> None:
         for origin in self.cors_origins:
@@ -188,6 +227,7 @@ class FrontRules:
             ),
             max_body=settings.max_body,
             tls=settings.tls_cert is not None,
+            deadline=settings.deadline,
         )
 
 
@@ -198,8 +238,9 @@ ON_LOOPBACK = FrontRules()
 class Front:
     """An ASGI middleware around one door, or around several.
 
-    In ``scope["state"]`` it keeps ``request_id``, and a door keeps ``caller`` there; in
-    ``scope["client"]`` stands where the request really comes from.
+    In ``scope["state"]`` it keeps ``request_id`` and ``deadline``, and a door keeps
+    ``caller`` there; in ``scope["client"]`` stands where the request really comes from.
+    Whoever goes away before he has his answer is not worked for any longer.
 
     Args:
         app: What it surrounds.
@@ -228,6 +269,7 @@ class Front:
         self._doors = doors
         self._new_id = new_id
         self._clock = clock
+        self._under_way = 0
         own = () if rules.host in _WILDCARDS else (rules.host,)
         names = (*LOOPBACK_NAMES, *own, *rules.hosts)
         self._names = frozenset(name.strip("[]").lower() for name in names)
@@ -259,50 +301,113 @@ class Front:
         began = self._clock()
         headers = Headers(scope=scope)
         request_id = self._request_id(headers)
-        state = {**scope.get("state", {}), "request_id": request_id}
+        deadline, applied = self._deadline(headers)
+        state: dict[str, Any] = {
+            **scope.get("state", {}),
+            "request_id": request_id,
+            "deadline": deadline,
+        }
         scope = {**scope, "state": state}
         door = self._doors.get(scope["path"], self._door)
+        line = _Line(
+            receive,
+            send,
+            most=self._rules.max_body,
+            stalled=self._rules.stalled,
+            cut_off=state.get(CUT_OFF),
+        )
         status: int | None = None
 
         async def send_marked(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._mark(MutableHeaders(scope=message), state)
-            await send(message)
+                marked = MutableHeaders(scope=message)
+                self._mark(marked, state)
+                if applied is not None:
+                    marked["Preference-Applied"] = applied
+            await line.send(message)
 
-        try:
+        with ExitStack() as stack:
+            stack.callback(line.end)
             try:
-                scope["client"] = self._client(scope, headers)
-                self._check(scope, headers)
-            except OdooportError as error:
-                refusal = await self._refuse(error, scope, door)
-                await refusal(scope, receive, send_marked)
-            else:
-                limited = _limited(receive, self._rules.max_body)
-                await self._app(scope, limited, send_marked)
-        except asyncio.CancelledError:
-            if status is None:
-                gone = _given_up(scope["method"], request_id)
-                await gone(scope, receive, send_marked)
-            raise
-        except Exception as error:  # the last place before the server
-            crash = problems.answer_crash(error, request_id=request_id)
-            if status is not None:
+                try:
+                    scope["client"] = self._client(scope, headers)
+                    self._check(scope, headers)
+                    stack.enter_context(self._place(scope))
+                except OdooportError as error:
+                    refusal = await self._refuse(error, scope, door)
+                    await refusal(scope, receive, send_marked)
+                else:
+                    if not _has_body(scope, headers):
+                        line.listen()
+                    await self._app(scope, line.receive, send_marked)
+            except asyncio.CancelledError:
+                if line.dropped():
+                    return
+                if status is None:
+                    gone = _given_up(state.get("caller"), request_id)
+                    await gone(scope, receive, send_marked)
                 raise
-            await crash(scope, receive, send_marked)
-        finally:
-            _logger.info(
-                "request",
-                extra={
-                    "request_id": request_id,
-                    "door": door,
-                    "http_method": scope["method"],
-                    "path": visible(scope["path"]).replace("\n", "\\n"),
-                    "status": status,
-                    "milliseconds": round((self._clock() - began) * 1000, 2),
-                },
+            except Exception as error:  # the last place before the server
+                if line.left and isinstance(error, ClientDisconnect):
+                    return
+                crash = problems.answer_crash(error, request_id=request_id)
+                if status is not None:
+                    raise
+                await crash(scope, receive, send_marked)
+            finally:
+                _logger.info(
+                    "request",
+                    extra={
+                        "request_id": request_id,
+                        "door": door,
+                        "http_method": scope["method"],
+                        "path": visible(scope["path"]).replace("\n", "\\n"),
+                        "status": status,
+                        "milliseconds": round((self._clock() - began) * 1000, 2),
+                        **({"left": True} if line.left else {}),
+                    },
+                )
+
+    def _deadline(self, headers: Headers) -> tuple[float | None, str | None]:
+        """Answer until when a request must have its answer, and what to say of that.
+
+        A caller may prefer to wait for less time than he may take (RFC 7240, 4.3).
+        What he prefers that makes no sense is as if he had not said it (section 2).
+        """
+        most, wait = self._rules.deadline, _wait(headers)
+        # Not the clock of the log: everybody who looks at deadlines looks at this one.
+        now = time.monotonic()
+        if wait is not None and (most is None or wait <= most):
+            return now + wait, f"wait={wait}"
+        return (None if most is None else now + most), None
+
+    @contextmanager
+    def _place(self, scope: Scope) -> Generator[None]:
+        """Keep a place for a request for as long as it runs.
+
+        Raises:
+            GatewayUnavailable: There is none, or the service is stopping.
+        """
+        if scope["path"] == _ALIVE:
+            yield
+            return
+        if self._under_way >= self._rules.most_requests:
+            raise GatewayUnavailable(
+                "Too many requests are under way here, so nothing was done; ask again "
+                "in a second.",
+                retry_after=_BUSY_SECONDS,
             )
+        drain = scope["state"].get(DRAIN)
+        with ExitStack() as stack:
+            if isinstance(drain, Drain):
+                stack.enter_context(drain.admit())
+            self._under_way += 1
+            try:
+                yield
+            finally:
+                self._under_way -= 1
 
     def _request_id(self, headers: Headers) -> str:
         given = headers.get("x-request-id", "")
@@ -312,6 +417,9 @@ class Front:
         headers["X-Request-Id"] = str(state["request_id"])
         for name, value in self._marks.items():
             headers.setdefault(name, value)
+        drain = state.get(DRAIN)
+        if isinstance(drain, Drain) and drain.stopping:
+            headers["Connection"] = "close"
         caller = state.get("caller")
         if isinstance(caller, Caller) and caller.meter.quota is not None:
             for name, value in budget(caller.meter.quota).items():
@@ -319,8 +427,9 @@ class Front:
 
     async def _refuse(self, error: OdooportError, scope: Scope, door: str) -> Response:
         request_id = scope["state"]["request_id"]
-        caller = Caller(ANONYMOUS, door, request_id, address_of(scope))
-        await self._gate.note(caller, error, rule="front")
+        if not isinstance(error, GatewayUnavailable):  # that tells of us, not of him
+            caller = Caller(ANONYMOUS, door, request_id, address_of(scope))
+            await self._gate.note(caller, error, rule="front")
         return problems.answer_error(
             error, request_id=request_id, status=_STATUS.get(type(error))
         )
@@ -435,6 +544,7 @@ async def let_in(gate: Gate, request: Request, door: str) -> Caller:
         request_id=request.state.request_id,
         address=address_of(request.scope),
     )
+    caller = replace(caller, deadline=request.state.deadline)
     request.state.caller = caller
     return caller
 
@@ -532,30 +642,166 @@ def _check_head(scope: Scope) -> None:
         )
 
 
-def _limited(receive: Receive, most: int) -> Receive:
-    """Answer a ``receive`` that answers the body as one, once it is known to be fit."""
-    body: bytes | None = None
+class _Line:
+    """The connection of one request: all that comes and goes passes through here.
 
-    async def whole() -> Message:
-        nonlocal body
-        if body is not None:
-            return await receive()
-        size, chunks = 0, list[bytes]()
-        while True:
-            message = await receive()
-            if message["type"] != "http.request":
-                return message
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            if size > most:
-                raise _too_large(most)
-            if not message.get("more_body", False):
-                break
-        body = b"".join(chunks)
-        check_depth(body)
+    It must be made by the task that serves the request: that is cancelled when the
+    caller goes away.
+
+    Args:
+        receive: Answers what the caller sends; nobody else may ask it.
+        send: Sends to him.
+        most: The most bytes that a body may have.
+        stalled: The most seconds that he may take for a part of his answer.
+        cut_off: Drops the connection, where the server offers that.
+
+    Attributes:
+        left: Whether he went away, or was cut off, before he had his whole answer.
+    """
+
+    def __init__(
+        self,
+        receive: Receive,
+        send: Send,
+        *,
+        most: int,
+        stalled: float,
+        cut_off: Callable[[], None] | None,
+    ) -> None:
+        self._receive = receive
+        self._send = send
+        self._most = most
+        self._stalled = stalled
+        self._cut_off = cut_off
+        self._task = asyncio.current_task()
+        self._listening: asyncio.Task[None] | None = None
+        self._body: bytes | None = None
+        self._given = False
+        self._gone = asyncio.Event()
+        self._answered = False
+        self.left = False
+
+    def listen(self) -> None:
+        """Hear from now on whether the caller goes away: his body is there."""
+        self._body = self._body or b""
+        self._listening = asyncio.create_task(self._listen())
+
+    def end(self) -> None:
+        """Stop listening."""
+        if self._listening is not None:
+            self._listening.cancel()
+
+    def dropped(self) -> bool:
+        """Answer whether the task is cancelled because the caller left, and only so.
+
+        It is as if it had not been cancelled, then.
+        """
+        return self.left and self._task is not None and self._task.uncancel() == 0
+
+    async def receive(self) -> Message:
+        """Answer the body as one, once it is known to be fit; then that he left.
+
+        Raises:
+            InvalidRequest: The body is too large, or too deep.
+        """
+        if self._given:
+            await self._gone.wait()
+            return {"type": "http.disconnect"}
+        if self._body is None:
+            body = await self._whole()
+            if body is None:
+                self.left = self._given = True
+                self._gone.set()
+                return {"type": "http.disconnect"}
+            check_depth(body)
+            self._body = body
+            self.listen()
+        self._given = True
+        body, self._body = self._body, b""
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return whole
+    async def _whole(self) -> bytes | None:
+        """Answer the body; None if the caller goes away before it is whole."""
+        size, chunks = 0, list[bytes]()
+        while True:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                return None
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > self._most:
+                raise _too_large(self._most)
+            if not message.get("more_body", False):
+                return b"".join(chunks)
+
+    async def _listen(self) -> None:
+        # What else comes is not of this request. A server that says so again and again
+        # may not hold up the rest.
+        while (  # noqa: ASYNC110  it waits in receive, and only gives way in between
+            await self._receive()
+        )["type"] == "http.request":
+            await asyncio.sleep(0)
+        self._leave()
+
+    def _leave(self) -> None:
+        self._gone.set()
+        if not (self._answered or self.left):
+            self.left = True
+            if self._task is not None:
+                self._task.cancel()
+
+    async def send(self, message: Message) -> None:
+        """Send a message to the caller, as fast as he takes it."""
+        body = message.get("body", b"")
+        more = message.get("more_body", False)
+        if message["type"] != "http.response.body" or len(body) <= _CHUNK:
+            await self._part(
+                message, message["type"] == "http.response.body" and not more
+            )
+            return
+        view = memoryview(body)
+        for start in range(0, len(body), _CHUNK):
+            last = start + _CHUNK >= len(body) and not more
+            part = bytes(view[start : start + _CHUNK])
+            await self._part(
+                {"type": "http.response.body", "body": part, "more_body": not last},
+                last,
+            )
+
+    async def _part(self, message: Message, last: bool) -> None:
+        if self.left:
+            return
+        # The server says that the caller left as soon as he has everything, too.
+        self._answered = last
+        try:
+            async with asyncio.timeout(self._stalled):
+                await self._send(message)
+        except TimeoutError:
+            _logger.warning("a reader takes nothing and is cut off")
+            self._answered = False
+            if self._cut_off is not None:
+                self._cut_off()
+                await asyncio.sleep(0)  # the server takes note of it first
+            self._leave()
+
+
+def _has_body(scope: Scope, headers: Headers) -> bool:
+    """Answer whether a body comes, or may come."""
+    return (
+        not scope.get("http_version", "").startswith("1.")
+        or "transfer-encoding" in headers
+        or headers.get("content-length", "0") != "0"
+    )
+
+
+def _wait(headers: Headers) -> int | None:
+    """Answer how many seconds a caller prefers to wait; None if he does not say."""
+    for preference in ",".join(headers.getlist("prefer")).split(","):
+        text = preference.strip(" \t")
+        if _PREFERS_WAIT.match(text):
+            match = _WAIT.fullmatch(text)
+            return None if match is None else int(match[2]) or None  # the first counts
+    return None
 
 
 def _too_large(most: int) -> BodyTooLarge:
@@ -564,12 +810,13 @@ def _too_large(most: int) -> BodyTooLarge:
     )
 
 
-def _given_up(method: str, request_id: str) -> Response:
+def _given_up(caller: object, request_id: str) -> Response:
     """Answer a request that is cancelled: the service ends and cannot wait longer."""
-    if method == "GET":
+    if not (isinstance(caller, Caller) and caller.meter.sent):
         return problems.answer(
             "gateway_unavailable",
-            "The service is stopping and could not wait for Odoo. Ask again later.",
+            "The service is stopping and could not wait for Odoo; nothing was changed. "
+            "Ask again later.",
             request_id=request_id,
         )
     return problems.answer(

@@ -7,13 +7,22 @@ import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from odooport import InvalidRequest, OdooportError, Problem, RateLimited
+from odooport import (
+    GatewayUnavailable,
+    IdempotencyInFlight,
+    InvalidRequest,
+    OdooportError,
+    Problem,
+    RateLimited,
+    RecordChange,
+    RecordChanged,
+)
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -86,6 +95,19 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "Somebody else is changing this",
             "The same records are being changed by somebody else. Nothing was written; "
             "read them again and decide anew.",
+        ),
+        "idempotency_in_flight": Kind(
+            409,
+            "The same request still runs",
+            "The request that came first under this idempotency key is under way. Ask "
+            "again under the same key, after as many seconds as the Retry-After header "
+            "says, to get its answer.",
+        ),
+        "idempotency_mismatch": Kind(
+            422,
+            "The idempotency key is taken",
+            "Another request came before under this idempotency key, so this one was "
+            "not run. Give each request a key of its own.",
         ),
         "schema_changed": Kind(
             412,
@@ -183,6 +205,7 @@ def answer(
     *,
     request_id: str,
     problems: Sequence[Problem] = (),
+    changes: Sequence[RecordChange] = (),
     retry_after: float | None = None,
     headers: Mapping[str, str] | None = None,
     status: int | None = None,
@@ -194,6 +217,7 @@ def answer(
         detail: What happened and what to do next.
         request_id: What the request is called.
         problems: Each single thing that is wrong.
+        changes: How records moved on since the caller read them.
         retry_after: Seconds until the same request may succeed.
         headers: Further headers.
         status: The HTTP status, where it is not the kind's own.
@@ -213,6 +237,8 @@ def answer(
             {"pointer": problem.pointer, "detail": problem.message}
             for problem in problems
         ]
+    if changes:
+        body["changes"] = [asdict(change) for change in changes]
     if retry_after is not None:
         seconds = max(1, math.ceil(retry_after))
         body["retry_after"] = seconds
@@ -246,7 +272,12 @@ def answer_error(
         error.message,
         request_id=request_id,
         problems=error.problems if isinstance(error, InvalidRequest) else (),
-        retry_after=error.retry_after if isinstance(error, RateLimited) else None,
+        changes=error.changes if isinstance(error, RecordChanged) else (),
+        retry_after=(
+            error.retry_after
+            if isinstance(error, RateLimited | IdempotencyInFlight | GatewayUnavailable)
+            else None
+        ),
         headers=headers,
         status=status,
     )

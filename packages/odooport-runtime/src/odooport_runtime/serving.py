@@ -1,5 +1,6 @@
-"""Serving an app over HTTP until a signal comes."""
+"""Serving an app over HTTP until a signal comes, and stopping well then."""
 
+import asyncio
 import errno
 import logging
 import signal
@@ -7,21 +8,36 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
+from odooport_runtime.draining import Drain
+from odooport_runtime.front import CUT_OFF, DRAIN
 from odooport_runtime.settings import Settings, SettingsError
 
 _logger = logging.getLogger(__name__)
 
 _BACKLOG = 2048
 
-_GRACE_SECONDS = 10
-"""How long calls that run when the signal comes may take to end."""
+GRACE = 10.0
+"""How many seconds what runs when the signal comes has to end, unless set otherwise."""
+
+_LAST_SECONDS = 0.25
+"""How long each last thing has: requests that are cancelled, for the answer that they
+were given up; answers, to leave; and the app's own end."""
+
+_TICK_SECONDS = 0.05
+"""How often it is looked whether a second signal came."""
+
+_LINGER_SECONDS = 30.0
+"""How long the rest of an answer may wait for its reader where all else is done."""
 
 _HEAD_BYTES = 32 * 1024
 """How much of a request's head may come before it is whole: the headers and the address
@@ -141,20 +157,124 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
     sys.exit(0)
 
 
+class _Protocol(H11Protocol):
+    """uvicorn's connection, which can be dropped whether or not its peer reads."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        state = {**app_state, CUT_OFF: self.cut_off}
+        super().__init__(config, server_state, state, _loop)
+        self.closed: asyncio.Future[None] = self.loop.create_future()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take note that the connection is gone."""
+        super().connection_lost(exc)
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def cut_off(self) -> None:
+        """Drop the connection, with all that waits to be sent."""
+        self.transport.abort()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection; drop it if its peer does not even read the rest."""
+        super().timeout_keep_alive_handler()
+        self.loop.call_later(_LINGER_SECONDS, self.cut_off)
+
+
 class _Server(uvicorn.Server):
-    """uvicorn's server, which also says when it begins to end."""
+    """uvicorn's server, which lets running requests end and refuses new ones."""
+
+    def __init__(self, config: uvicorn.Config, drain: Drain, grace: float) -> None:
+        super().__init__(config)
+        self._drain = drain
+        self._grace = grace
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen; every request will know whether the service stops."""
+        self.lifespan.state[DRAIN] = self._drain
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End well at the first signal, and at once at the second of any kind."""
+        if self.should_exit:
+            self.force_exit = True
+        super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        _logger.info("stopping")
-        await super().shutdown(sockets)
+        """End: uvicorn would close the door first, and then wait.
+
+        New requests get an answer here until the last running one has ended.
+        """
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + self._grace
+        self._drain.stop()
+        _logger.info("stopping", extra={"under_way": self._drain.under_way})
+
+        def wait() -> float:
+            """Answer how long to wait now before looking again; 0 for not at all."""
+            left = 0.0 if self.force_exit else ends - loop.time()
+            return min(_TICK_SECONDS, max(left, 0.0))
+
+        while seconds := wait():
+            if await self._drain.ended(seconds):
+                break
+        for server in self.servers:
+            server.close()
+        for listener in sockets or ():
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        # What is left now was not admitted by a front: refusals, and apps without one.
+        tasks = self.server_state.tasks
+        while tasks and (seconds := wait()):
+            await asyncio.wait(list(tasks), timeout=seconds)
+        given_up = len(tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(list(tasks), timeout=_LAST_SECONDS)
+        await self._close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                await self.lifespan.shutdown()
+        _logger.info("stopped", extra={"given_up": given_up})
+
+    async def _close(self) -> None:
+        """Let the last answers leave, and drop what nobody reads."""
+        connections: list[_Protocol] = [
+            connection
+            for connection in self.server_state.connections
+            if isinstance(connection, _Protocol)
+        ]
+        for connection in connections:
+            connection.shutdown()
+        if connections:
+            leaving = [connection.closed for connection in connections]
+            await asyncio.wait(leaving, timeout=_LAST_SECONDS)
+        for connection in connections:
+            connection.cut_off()
 
 
-def server_of(app: ASGIApp, *, tls: TlsFiles | None = None) -> uvicorn.Server:
+def server_of(
+    app: ASGIApp,
+    *,
+    tls: TlsFiles | None = None,
+    drain: Drain | None = None,
+    grace: float = GRACE,
+) -> uvicorn.Server:
     """Answer a server for an app, with the limits that every service has.
 
     Args:
         app: What to serve; its lifespan is run if it has one.
         tls: What to serve TLS with; see ``tls_files``.
+        drain: Counts what is under way; one of its own unless told.
+        grace: How many seconds running requests have to end when it stops.
 
     Raises:
         SettingsError: TLS cannot be served with these files.
@@ -169,7 +289,7 @@ def server_of(app: ASGIApp, *, tls: TlsFiles | None = None) -> uvicorn.Server:
 
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=_Protocol,
         ws="none",
         h11_max_incomplete_event_size=_HEAD_BYTES,
         ssl_context_factory=None if context is None else with_tls,
@@ -177,9 +297,8 @@ def server_of(app: ASGIApp, *, tls: TlsFiles | None = None) -> uvicorn.Server:
         access_log=False,  # the app's own line has the request id
         server_header=False,
         proxy_headers=False,  # the front reads them, as far as they are to be believed
-        timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    return _Server(config)
+    return _Server(config, drain or Drain(), grace)
 
 
 async def serve(
@@ -188,21 +307,26 @@ async def serve(
     *,
     tls: TlsFiles | None = None,
     files: Sequence[str] = (),
+    drain: Drain | None = None,
+    grace: float = GRACE,
 ) -> None:
-    """Serve an app until SIGINT or SIGTERM; let running calls end.
+    """Serve an app until SIGINT or SIGTERM; let running requests end.
 
-    Afterwards the signal is raised again, for the handler that was there before.
+    New ones are refused meanwhile. A second signal ends at once. Afterwards the signal
+    is raised again, for the handler that was there before.
 
     Args:
         app: What to serve; its lifespan is run if it has one.
         listener: Where; see ``listen``.
         tls: What to serve TLS with; see ``tls_files``.
         files: The files that settings were read from, for the log.
+        drain: Counts what is under way; one of its own unless told.
+        grace: How many seconds running requests have to end.
 
     Raises:
         SettingsError: TLS cannot be served with these files.
     """
-    server = server_of(app, tls=tls)
+    server = server_of(app, tls=tls, drain=drain, grace=grace)
     host, port = listener.getsockname()[:2]
     _logger.info("listening", extra={"host": host, "port": port, "files": list(files)})
     await server.serve(sockets=[listener])

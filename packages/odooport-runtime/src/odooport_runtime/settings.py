@@ -156,6 +156,7 @@ class Connection:
         transport: How to speak with it.
         ca_bundle: The certificate authorities to trust in place of the usual ones.
         timeout: The most seconds that one call may take.
+        calls: How many calls may be under way at once.
     """
 
     credentials: Credentials
@@ -163,6 +164,7 @@ class Connection:
     transport: Transport
     ca_bundle: Path | None
     timeout: float
+    calls: int
 
 
 class InstanceSettings(BaseModel):
@@ -218,6 +220,12 @@ class InstanceSettings(BaseModel):
         le=3600,
         allow_inf_nan=False,
         description="As `timeout` above, for this instance alone.",
+    )
+    odoo_concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="As `odoo_concurrency` above, for this instance alone.",
     )
 
 
@@ -344,6 +352,38 @@ class Settings(BaseModel):
         allow_inf_nan=False,
         description="The most seconds that one call to Odoo may take.",
         json_schema_extra=_by("ODOOPORT_TIMEOUT"),
+    )
+    deadline: float = Field(
+        default=120.0,
+        gt=0,
+        le=3600,
+        allow_inf_nan=False,
+        description=(
+            "The most seconds that one request may take, with all the calls to Odoo "
+            "that it needs. A caller can ask for less with `Prefer: wait=<seconds>`."
+        ),
+        json_schema_extra=_by("ODOOPORT_DEADLINE"),
+    )
+    grace: float = Field(
+        default=10.0,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description=(
+            "How many seconds running requests have to end when a service is told to "
+            "stop. New ones are refused meanwhile; a second signal ends at once."
+        ),
+        json_schema_extra=_by("ODOOPORT_GRACE"),
+    )
+    odoo_concurrency: int = Field(
+        default=64,
+        ge=1,
+        le=1000,
+        description=(
+            "How many calls may be under way at the same time at one Odoo. Up to four "
+            "times as many wait for a place; more are refused."
+        ),
+        json_schema_extra=_by("ODOOPORT_ODOO_CONCURRENCY"),
     )
     rate_limit: Annotated[str, AfterValidator(_budget)] = Field(
         default="600/minute",
@@ -595,6 +635,7 @@ class Settings(BaseModel):
             transport,
             own.ca_bundle or self.ca_bundle,
             own.timeout or self.timeout,
+            own.odoo_concurrency or self.odoo_concurrency,
         )
 
 

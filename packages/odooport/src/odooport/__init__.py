@@ -69,8 +69,8 @@ from odooport.ports import (
     OdooKnowledge,
     RateLimiter,
 )
-from odooport.record_versions import RecordVersion, Versioned
 from odooport.record_classes import record_model, values_model
+from odooport.record_versions import RecordVersion, Versioned
 from odooport.records import (
     AnyRef,
     ExternalId,

@@ -6,23 +6,39 @@ gate also keeps the sessions: one login serves every call with the same credenti
 """
 
 import asyncio
+import hashlib
+import json
 import logging
+import re
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, cast
 
 from odooport.cache import FlightCache
 from odooport.catalogue import MethodInfo
+from odooport.deadlines import until
 from odooport.errors import (
+    AnswerLost,
     AuthenticationFailed,
     GatewayProtocolError,
     GatewayUnavailable,
+    IdempotencyInFlight,
+    IdempotencyMismatch,
     InvalidRequest,
     OdooAccessError,
     OdooFailed,
     OdooportError,
+    OutcomeUnknown,
     PermissionDenied,
     RateLimited,
 )
@@ -44,9 +60,12 @@ from odooport.model import (
     ServerVersion,
 )
 from odooport.ports import (
+    Attempt,
+    AttemptState,
     AuditEvent,
     AuditLog,
     AuthPolicy,
+    IdempotencyStore,
     OdooGateway,
     OdooKnowledge,
     RateLimiter,
@@ -81,6 +100,8 @@ _USER_FIELDS = ("name", "login", "company_id", "company_ids", "lang", "tz")
 _MOST_COMPANIES = 80
 _PAIR = 2
 _NO_LIMIT = Quota(True, limit=0, remaining=0, reset_after=0.0)
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+_GONE = "Who asked for it went away, or the service stopped, before the answer came."
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +119,7 @@ class _Trace:
 
     event: AuditEvent
     made: list[int] = field(default_factory=list[int])
+    sent: bool = False
 
 
 class _Known:
@@ -116,6 +138,21 @@ class _Known:
         return (await self._gate.sessions.get(self._credentials)).uid
 
 
+def _in_time[**P, T](
+    method: Callable[Concatenate["Gate", Caller, P], Awaitable[T]],
+) -> Callable[Concatenate["Gate", Caller, P], Coroutine[Any, Any, T]]:
+    """Let what a method of the gate waits for end by the caller's deadline."""
+
+    @wraps(method)
+    async def limited(
+        self: "Gate", caller: Caller, /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        with until(caller.deadline):
+            return await method(self, caller, *args, **kwargs)
+
+    return limited
+
+
 class Gate:
     """Lets calls through to Odoo, or says why not. One for each process.
 
@@ -124,6 +161,8 @@ class Gate:
         policy: Who may do what.
         limiter: How much of it.
         audit: What keeps a trace of it.
+        idempotency: What remembers requests by their keys; without it none may have
+            a key.
         clock: Answers the time in seconds; never goes back.
         session_idle: After how many seconds without a call a login is forgotten.
         session_lifetime: After how many seconds it is made anew in any case.
@@ -139,6 +178,7 @@ class Gate:
         limiter: RateLimiter,
         audit: AuditLog,
         *,
+        idempotency: IdempotencyStore | None = None,
         clock: Callable[[], float] = time.monotonic,
         session_idle: float = SESSION_IDLE,
         session_lifetime: float = SESSION_LIFETIME,
@@ -147,6 +187,8 @@ class Gate:
         self._policy = policy
         self._limiter = limiter
         self._audit = audit
+        self._idempotency = idempotency
+        self._kept_running: set[asyncio.Task[tuple[str, bool]]] = set()
         self._clock = clock
         self.sessions = Sessions(
             gateway, clock=clock, idle=session_idle, lifetime=session_lifetime
@@ -244,6 +286,7 @@ class Gate:
         )
         await self._audit.record(event)
 
+    @_in_time
     async def run(self, caller: Caller, call: Call) -> Any:
         """Judge a call, and run it if it may.
 
@@ -266,6 +309,110 @@ class Gate:
                         place.retry_after,
                     )
                 return await self._guarded(trace, call)
+
+    @_in_time
+    async def once(
+        self,
+        caller: Caller,
+        key: str,
+        request: str,
+        run: Callable[[], Awaitable[str]],
+    ) -> tuple[str, bool]:
+        """Run a request that has an idempotency key, unless it was run before.
+
+        A caller that goes away does not end it: its answer is kept for when he asks
+        again. What provably did nothing leaves the key free.
+
+        Args:
+            caller: Who asks; a key is his alone.
+            key: The key, as he chose it.
+            request: The whole request as text, to tell it from another.
+            run: Runs it, and answers its answer as text.
+
+        Returns:
+            The answer, and whether it is the first one, given again.
+
+        Raises:
+            InvalidRequest: It is no key, or nobody keeps keys here.
+            RateLimited: The principal's budget is used up.
+            IdempotencyInFlight: The same request is under way.
+            IdempotencyMismatch: Another request came under this key.
+            OutcomeUnknown: It was begun before, and nobody knows what became of it.
+            AnswerLost: It was done before, and its answer was not kept.
+            GatewayUnavailable: Keys cannot be kept now; nothing was sent.
+            OdooportError: Whatever ``run`` raises.
+        """
+        store = self._idempotency
+        if store is None:
+            raise InvalidRequest("Idempotency keys are not kept here; leave it out.")
+        if not _IDEMPOTENCY_KEY.fullmatch(key):
+            raise InvalidRequest(
+                "An idempotency key has 1 to 255 visible ASCII characters, such as a "
+                "UUID. Nothing was sent."
+            )
+        await self._take(caller, 1)
+        running = asyncio.create_task(self._once(store, caller, key, request, run))
+        self._kept_running.add(running)
+        running.add_done_callback(self._ended)
+        return await asyncio.shield(running)
+
+    async def ended(self, seconds: float) -> None:
+        """Wait for the requests with a key whose callers went away.
+
+        Args:
+            seconds: The most seconds to wait; what still runs then is cancelled.
+        """
+        if self._kept_running:
+            _, late = await asyncio.wait(self._kept_running, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _ended(self, running: asyncio.Task[tuple[str, bool]]) -> None:
+        self._kept_running.discard(running)
+        if not running.cancelled():
+            running.exception()  # seen, though its caller may have gone away
+
+    async def _once(
+        self,
+        store: IdempotencyStore,
+        caller: Caller,
+        key: str,
+        request: str,
+        run: Callable[[], Awaitable[str]],
+    ) -> tuple[str, bool]:
+        subject = caller.principal.subject
+        fingerprint = hashlib.sha256(request.encode()).hexdigest()
+        attempt = await store.begin(subject, key, fingerprint)
+        if attempt.state is not AttemptState.BEGUN:
+            answer = _first_answer(attempt)
+            await self._audit.record(
+                AuditEvent(
+                    caller, "ok", rule="idempotency", reason="The first answer again."
+                )
+            )
+            return answer, True
+        sent = caller.meter.sent
+        try:
+            answer = await run()
+        except AnswerLost as error:
+            await self._keep(store, subject, key, {"lost": error.message})
+            raise
+        except BaseException:  # whatever it was, the key must not stay claimed
+            if caller.meter.sent == sent:
+                await store.release(subject, key)
+            else:
+                await store.abandon(subject, key)
+            raise
+        await self._keep(store, subject, key, {"answer": answer})
+        return answer, False
+
+    async def _keep(
+        self, store: IdempotencyStore, subject: str, key: str, what: Mapping[str, str]
+    ) -> None:
+        if not await store.finish(subject, key, json.dumps(what)):
+            # It is done, and that is what the caller must hear.
+            _logger.error("an answer cannot be kept under its idempotency key")
 
     def _forget(self, caller: Caller, call: Call) -> None:
         credentials = caller.principal.credentials_for(call.instance)
@@ -292,7 +439,8 @@ class Gate:
                 _logger.error("Odoo failed", extra={"debug": error.debug})
             raise
         except asyncio.CancelledError:
-            outcome = "cancelled"
+            outcome = OutcomeUnknown.code if trace.sent else "cancelled"
+            reason = _GONE
             raise
         finally:
             milliseconds = (self._clock() - began) * 1000
@@ -350,15 +498,21 @@ class Gate:
                     "The audit log cannot be written, so nothing was sent to Odoo. "
                     "Tell the administrator: the state directory may be full."
                 )
+            trace.sent = True
+            caller.meter.sent += 1
         try:
             answer = await self.sessions.run(
                 credentials,
                 lambda session: self._gateway.execute(session, call),
                 again=reads,
             )
-        except (OdooFailed, OdooAccessError):
-            # The schema that the call was checked against may be out of date.
-            self._forget(caller, asked)
+        except OdooportError as error:
+            if trace.sent and not isinstance(error, OutcomeUnknown | AnswerLost):
+                trace.sent = False
+                caller.meter.sent -= 1
+            if isinstance(error, OdooFailed | OdooAccessError):
+                # The schema that the call was checked against may be out of date.
+                self._forget(caller, asked)
             raise
         if event.operation is Operation.CREATE:
             trace.made.extend(_ids_in(answer))
@@ -443,6 +597,7 @@ class Gate:
             )
             return None
 
+    @_in_time
     async def recall(self, caller: Caller, call: Call, *, fresh: bool = False) -> Any:
         """Answer a read that describes this Odoo, as ``run`` does, or from memory.
 
@@ -477,6 +632,7 @@ class Gate:
             raise OdooAccessError(recalled.refusal)
         return recalled.answer
 
+    @_in_time
     async def schema(
         self,
         caller: Caller,
@@ -570,6 +726,7 @@ class Gate:
             schema = await ask()
         return schema
 
+    @_in_time
     async def check(self, caller: Caller, context: Context, *, instance: str) -> None:
         """Refuse companies and languages that the caller's Odoo user cannot use.
 
@@ -654,6 +811,7 @@ class Gate:
             again=True,
         )
 
+    @_in_time
     async def version(self, caller: Caller, instance: str) -> ServerVersion:
         """Answer the version of an instance that the caller may use.
 
@@ -665,6 +823,7 @@ class Gate:
         await self._take(caller, 1)
         return await self._gateway.version(instance)
 
+    @_in_time
     async def methods(
         self, caller: Caller, model: str, *, instance: str
     ) -> Sequence[MethodInfo] | None:
@@ -687,6 +846,7 @@ class Gate:
                 again=True,
             )
 
+    @_in_time
     async def identity(
         self, caller: Caller, instance: str
     ) -> tuple[int, Record, Sequence[Record]]:
@@ -727,6 +887,7 @@ class Gate:
                     "Odoo did not say who its user is in a form that can be read."
                 ) from exc
 
+    @_in_time
     async def models(
         self, caller: Caller, context: Context, *, instance: str, fresh: bool = False
     ) -> Any:
@@ -766,6 +927,7 @@ class Gate:
         """Let the caller's next call log in anew, also where Odoo has refused that."""
         self.sessions.renew(caller.principal.credentials_for(instance))
 
+    @_in_time
     async def uid(self, caller: Caller, instance: str) -> int:
         """Answer the id of the caller's Odoo user.
 
@@ -794,6 +956,7 @@ class Gate:
                 quota.retry_after,
             )
 
+    @_in_time
     async def judge(self, caller: Caller, call: Call) -> Decision:
         """Answer what the policy would say of a call; nothing is sent or counted.
 
@@ -863,6 +1026,50 @@ def _hidden(value: Any, how: "Masking | Mask") -> Any:
     if is_sequence(value) and len(value) == _PAIR:
         return [value[0], ""]
     return value
+
+
+def _first_answer(attempt: Attempt) -> str:
+    """Answer what was answered when a request came first.
+
+    Raises:
+        OdooportError: There is no answer to give.
+    """
+    match attempt.state:
+        case AttemptState.FINISHED if attempt.answer is None:
+            raise AnswerLost(
+                "This was done when it was first asked for under this idempotency key, "
+                "but its answer was too large to be kept. Read the records."
+            )
+        case AttemptState.FINISHED:
+            kept = json.loads(attempt.answer or "")
+            if "lost" in kept:
+                raise AnswerLost(kept["lost"])
+            return str(kept["answer"])
+        case AttemptState.RUNNING:
+            seconds = max(1.0, attempt.retry_after)
+            raise IdempotencyInFlight(
+                "The request that came first under this idempotency key still runs. "
+                f"Ask again under it in {seconds:.0f} s to get its answer.",
+                seconds,
+            )
+        case AttemptState.MISMATCH:
+            raise IdempotencyMismatch(
+                "Another request came before under this idempotency key, so this one "
+                "was not run. Give each request a key of its own, and send it again "
+                "without any change."
+            )
+        case AttemptState.UNKNOWN:
+            raise OutcomeUnknown(
+                "This was begun when it was first asked for under this idempotency "
+                "key, and never finished: it may or may not be done, and it is not run "
+                "again. Read the records; if it is not done, send it under a new key."
+            )
+        case _:
+            raise GatewayUnavailable(
+                "Idempotency keys cannot be kept at the moment, so nothing was sent to "
+                "Odoo. Ask again later; if that stays so, tell the administrator.",
+                retry_after=1.0,
+            )
 
 
 def _event(caller: Caller, call: Call, touched: Touched) -> AuditEvent:

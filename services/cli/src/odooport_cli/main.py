@@ -225,8 +225,15 @@ async def _serve(
 
     configure_logging(container.settings().log_level)
     try:
-        files = container.settings().sources
-        await serve_app(container.both(), listener, tls=tls, files=files)
+        settings = container.settings()
+        await serve_app(
+            container.both(),
+            listener,
+            tls=tls,
+            files=settings.sources,
+            drain=container.drain(),
+            grace=settings.grace,
+        )
     finally:
         await shutdown(container)
 

@@ -1,6 +1,7 @@
 """The composition root of the MCP service over stdio."""
 
 import secrets
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 
@@ -14,9 +15,16 @@ DOOR = "mcp-stdio"
 """What this door is called in every log and audit line."""
 
 
-def _identify(principal: Principal, new_id: Callable[[], str]) -> Identify:
+def _identify(
+    principal: Principal, new_id: Callable[[], str], seconds: float
+) -> Identify:
     """Answer what takes every request for the local user's."""
-    return lambda context: Caller(principal, door=DOOR, request_id=new_id())
+    return lambda context: Caller(
+        principal,
+        door=DOOR,
+        request_id=new_id(),
+        deadline=time.monotonic() + seconds,
+    )
 
 
 def _new_id() -> str:
@@ -27,7 +35,10 @@ class Container(LocalContainer):
     """The container for a door without keys, with MCP on top. One for each process."""
 
     identify = providers.Singleton(
-        _identify, LocalContainer.principal, providers.Object(_new_id)
+        _identify,
+        LocalContainer.principal,
+        providers.Object(_new_id),
+        LocalContainer.settings.provided.deadline,
     )
     server = providers.Singleton(
         build_server,
@@ -35,4 +46,5 @@ class Container(LocalContainer):
         identify,
         version=version("odooport-mcp-stdio"),
         powers=LocalContainer.powers,
+        admit=LocalContainer.drain.provided.admit,
     )

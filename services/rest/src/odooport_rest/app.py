@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from odooport import Gate, GatewayUnavailable, OdooportError
 from odooport.cache import FlightCache
 from odooport_rest.answers import KindAnswer, StatusAnswer
+from odooport_rest.guard import IDEMPOTENCY_KEY, REPLAYED
 from odooport_rest.problems import DOOR, ProblemDetails, add_handlers
 from odooport_rest.routes import v1
 from odooport_runtime.front import ON_LOOPBACK, Front, FrontRules
@@ -81,6 +82,16 @@ _HEADERS: dict[str, dict[str, Any]] = {
         '`"key";q=600;w=60`.',
         "schema": {"type": "string"},
     },
+    "Idempotency-Replayed": {
+        "description": "Only on the first answer to a request that is given again "
+        "under its idempotency key.",
+        "schema": {"type": "string", "const": "true"},
+    },
+    "ETag": {
+        "description": "The version of the record, for `If-Match`; where one record is "
+        "answered, and not merely its id.",
+        "schema": {"type": "string"},
+    },
     "Location": {
         "description": "Where the record is; only where one record was made.",
         "schema": {"type": "string", "format": "uri-reference"},
@@ -94,6 +105,8 @@ _SENT_WITH = {
     "429": ("Retry-After",),
 }
 """Which status has which of them, besides those that every answer has."""
+
+_DONE = ("200", "201", "204")
 
 _WITH_KEY = ("RateLimit", "RateLimit-Policy")
 """Which of them any answer to a request with a key may have."""
@@ -113,8 +126,14 @@ class RestApp(FastAPI):
                     _without_null(parameter["schema"])
                 for status, response in operation["responses"].items():
                     names = ("X-Request-Id", *_SENT_WITH.get(status, ()))
+                    names += tuple(response.get("headers", ()))
                     if "security" in operation:
                         names += _WITH_KEY
+                    if status in _DONE and any(
+                        parameter["name"] == IDEMPOTENCY_KEY
+                        for parameter in operation.get("parameters", ())
+                    ):
+                        names += (REPLAYED,)
                     response["headers"] = {
                         name: {"$ref": f"#/components/headers/{name}"} for name in names
                     }
@@ -215,7 +234,10 @@ def _add_service(
         response_model=StatusAnswer,
         responses={
             **_ERRORS,
-            503: {"model": ProblemDetails, "description": "Odoo does not."},
+            503: {
+                "model": ProblemDetails,
+                "description": "Odoo does not, or the service is stopping.",
+            },
         },
     )
     async def readiness() -> Response:
@@ -232,6 +254,7 @@ def _add_service(
         responses={
             **_ERRORS,
             404: {"model": ProblemDetails, "description": "No such kind."},
+            503: {"model": ProblemDetails, "description": "Too busy, or stopping."},
             422: {"model": ProblemDetails, "description": "Never."},
         },
     )

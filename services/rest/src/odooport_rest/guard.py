@@ -5,18 +5,43 @@ Nobody's body is read, nor is a parameter looked at, before the key is known.
 
 import json
 import math
-from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Annotated, Any, NoReturn
 from urllib.parse import parse_qsl
 
-from fastapi import Request, Response
+from fastapi import Header, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from odooport import Gate, InvalidRequest, Problem
+from odooport import Caller, Gate, InvalidRequest, Problem
 from odooport_rest.problems import DOOR
 from odooport_runtime.front import let_in
 
-_NOT_YET = ("idempotency-key", "if-match", "if-unmodified-since")
+IDEMPOTENCY_KEY = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+"""The header of an answer that is the first one to this request, given again."""
+
+_PRECONDITIONS = ("idempotency-key", "if-match", "if-unmodified-since")
+"""Headers that a request relies on; who does not know one must not go on."""
+
+_OWN = ("content-length", "x-request-id")
+"""Headers that belong to one answer, not to what is kept of it."""
+
+
+def takes_key(
+    key: Annotated[
+        str | None,
+        Header(
+            alias=IDEMPOTENCY_KEY,
+            description="A text of your own for this one change, such as a UUID. Sent "
+            "again within 24 hours with the same key, the same request is not done "
+            "twice: the first answer comes again.",
+            json_schema_extra={"pattern": "^[!#-~]{1,255}$"},
+        ),
+    ] = None,
+) -> None:
+    """Let a route take an idempotency key; the guard before the route sees to it."""
+    del key
 
 
 class StrictRequest(Request):
@@ -61,19 +86,85 @@ def guarded_by(gate: Gate) -> type[APIRoute]:
             """Answer the route's handler behind the guard."""
             handle = super().get_route_handler()
             takes_body = self.body_field is not None
+            taken = frozenset(_headers_of(self.dependant))
 
             async def guarded(request: Request) -> Response:
-                await let_in(gate, request, DOOR)
+                caller = await let_in(gate, request, DOOR)
                 _check_query(request)
-                _check_headers(request, takes_body=takes_body)
+                _check_headers(request, taken, takes_body=takes_body)
                 strict = StrictRequest(request.scope, request.receive)
                 if takes_body:
                     await strict.body()  # FastAPI would bend what the front says
-                return await handle(strict)
+                key = _key_of(request)
+                if key is None:
+                    return await handle(strict)
+                return await _once(gate, caller, key, strict, handle)
 
             return guarded
 
     return GuardedRoute
+
+
+def _headers_of(dependant: Dependant) -> Iterator[str]:
+    """Answer the headers that a route and what it depends on take."""
+    for param in dependant.header_params:
+        yield param.alias.lower()
+    for deeper in dependant.dependencies:
+        yield from _headers_of(deeper)
+
+
+async def _once(
+    gate: Gate,
+    caller: Caller,
+    key: str,
+    request: StrictRequest,
+    handle: Callable[[Request], Coroutine[Any, Any, Response]],
+) -> Response:
+    """Answer a request with an idempotency key: anew, or as it was answered first."""
+    headers = request.headers
+    asked = json.dumps(
+        [
+            request.method,
+            request.url.path,
+            sorted(parse_qsl(request.url.query, keep_blank_values=True)),
+            headers.get("if-match"),
+            headers.get("schema-fingerprint"),
+            (await request.body()).decode("utf-8", "backslashreplace"),
+        ]
+    )
+
+    async def answered() -> str:
+        answer = await handle(request)
+        kept = {
+            name: value for name, value in answer.headers.items() if name not in _OWN
+        }
+        return json.dumps([answer.status_code, kept, bytes(answer.body).decode()])
+
+    text, replayed = await gate.once(caller, key, asked, answered)
+    status, kept, body = json.loads(text)
+    answer = Response(body or None, status, kept)
+    if replayed:
+        answer.headers[REPLAYED] = "true"
+    return answer
+
+
+def _key_of(request: Request) -> str | None:
+    """Answer a request's idempotency key.
+
+    It may come as a structured field (RFC 9651), whose quotation marks are no part of
+    it, or bare.
+
+    Raises:
+        InvalidRequest: There is more than one.
+    """
+    given = request.headers.getlist(IDEMPOTENCY_KEY)
+    if len(given) > 1:
+        raise InvalidRequest(f"Give the header {IDEMPOTENCY_KEY!r} once.")
+    if not given:
+        return None
+    key = given[0].strip()
+    is_quoted = len(key) > 1 and key[0] == key[-1] == '"'
+    return key[1:-1] if is_quoted else key
 
 
 def _check_query(request: Request) -> None:
@@ -87,14 +178,17 @@ def _check_query(request: Request) -> None:
         )
 
 
-def _check_headers(request: Request, *, takes_body: bool) -> None:
+def _check_headers(
+    request: Request, taken: frozenset[str], *, takes_body: bool
+) -> None:
     headers = request.headers
     if request.method != "GET":
-        for name in _NOT_YET:
-            if name in headers:
+        for name in _PRECONDITIONS:
+            if name in headers and name not in taken:
                 raise InvalidRequest(
-                    f"The header {name!r} is not supported yet, so nothing was done: "
-                    "what relies on it would go wrong. Leave it out to go on without."
+                    f"{request.method} {request.url.path!r} does not take the header "
+                    f"{name!r}, so nothing was done: what relies on it would go wrong. "
+                    "Leave it out to go on without."
                 )
     has_body = (
         "transfer-encoding" in headers or headers.get("content-length", "0") != "0"

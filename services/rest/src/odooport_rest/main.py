@@ -26,7 +26,14 @@ async def _run(container: Container) -> None:
     try:
         tls = tls_files(settings)
         with listen(settings.host, settings.port) as listener:
-            await serve(container.app(), listener, tls=tls, files=settings.sources)
+            await serve(
+                container.app(),
+                listener,
+                tls=tls,
+                files=settings.sources,
+                drain=container.drain(),
+                grace=settings.grace,
+            )
     finally:
         await shutdown(container)
 

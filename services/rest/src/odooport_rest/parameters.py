@@ -8,11 +8,11 @@ import json
 import re
 from typing import Annotated, Any, Literal, cast
 
-from fastapi import Body, Path
+from fastapi import Body, Depends, Header, Path, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from odooport import InvalidRequest, Level, Problem
+from odooport import InvalidRequest, Level, Problem, RecordVersion
 from odooport.discovery import MAX_DEPTH
 
 _INT4 = 2**31 - 1
@@ -451,6 +451,64 @@ type SomeValues = Annotated[
         }
     ),
 ]
+
+
+IF_MATCH = "If-Match"
+
+_TAG = r'(W/)?"[!#-~]*"'
+_TAGS = re.compile(rf"[ \t,]*{_TAG}([ \t]*,[ \t,]*{_TAG})*[ \t,]*", re.ASCII)
+_EACH_TAG = re.compile(r'(?P<weak>W/)?"(?P<text>[!#-~]*)"', re.ASCII)
+"""Entity tags; source: RFC 9110, 8.8.3. None of ours holds anything beyond ASCII."""
+
+
+def if_match(
+    request: Request,
+    header: Annotated[
+        str | None,
+        Header(
+            alias=IF_MATCH,
+            description="The `ETag` that the record came with, or several with commas "
+            "between them: nothing is done if the record is none of these any more, "
+            "and the answer is 409 with the code `conflict`. `*` stands for any.",
+            json_schema_extra={"pattern": rf"^(\*|{_TAG}(, *{_TAG})*)$"},
+        ),
+    ] = None,
+) -> list[list[str]] | None:
+    """Answer the versions that the record of a request may have; None if any.
+
+    Raises:
+        InvalidRequest: There is something else than entity tags of ours, or only weak
+            ones, which never match (RFC 9110, 13.1.1).
+    """
+    if header is None:
+        return None
+    given = ", ".join(request.headers.getlist(IF_MATCH)).strip()
+    if given == "*":
+        return [["*"]]
+    if not _TAGS.fullmatch(given):
+        raise InvalidRequest(
+            f"The header {IF_MATCH!r} takes the ETag of the record as it came, quotes "
+            "included, or several with commas between them, or *."
+        )
+    tags = list(_EACH_TAG.finditer(given))
+    strong = [tag["text"] for tag in tags if not tag["weak"]]
+    if not strong:
+        raise InvalidRequest(
+            f"The header {IF_MATCH!r} holds only weak tags (W/), which never match. "
+            "Something between here and you has made them so: send the tags without W/."
+        )
+    for text in strong:
+        try:
+            RecordVersion.parse(text)
+        except InvalidRequest:
+            raise InvalidRequest(
+                f"The header {IF_MATCH!r} holds {text[:80]!r}, which is no ETag of a "
+                "record: read the record, and send its ETag as it came."
+            ) from None
+    return [strong]
+
+
+type IfMatch = Annotated[list[list[str]] | None, Depends(if_match)]
 
 
 def split(text: str, name: str) -> list[str]:

@@ -44,6 +44,17 @@ class ProblemItem(BaseModel):
     detail: str = Field(description="What is wrong there, and what would be right.")
 
 
+class ChangeItem(BaseModel):
+    """How a record moved on since it was read."""
+
+    id: int = Field(description="The record's id.")
+    fields: list[str] = Field(
+        description="Which of the fields that were read have other values now."
+    )
+    write_date: str | None = Field(description="When it was written last.")
+    write_uid: str | None = Field(description="By whom.")
+
+
 class ProblemDetails(BaseModel):
     """What went wrong, as RFC 9457 describes it."""
 
@@ -55,6 +66,9 @@ class ProblemDetails(BaseModel):
     request_id: str = Field(description="What the request is called in the log.")
     errors: list[ProblemItem] | None = Field(
         default=None, description="Each thing that is wrong, where there are several."
+    )
+    changes: list[ChangeItem] | None = Field(
+        default=None, description="For `conflict` after an `If-Match`: what changed."
     )
     retry_after: int | None = Field(
         default=None, description="Seconds until the same request may succeed."

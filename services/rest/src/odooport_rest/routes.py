@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -24,7 +24,6 @@ from odooport import (
     Level,
     Odoo,
     OdooportError,
-    Record,
 )
 from odooport_rest.answers import (
     FINGERPRINT,
@@ -42,13 +41,14 @@ from odooport_rest.answers import (
     ResultAnswer,
     no_content,
 )
-from odooport_rest.guard import guarded_by
+from odooport_rest.guard import guarded_by, takes_key
 from odooport_rest.parameters import (
     CallQuery,
     DescribeQuery,
     FieldsQuery,
     GroupsBody,
     GroupsQuery,
+    IfMatch,
     MeQuery,
     MethodBody,
     MethodName,
@@ -79,7 +79,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         (401, "The API key is missing or not valid."),
         (403, "The key's role, or Odoo's access rights, do not allow it."),
         (404, "There is no such record."),
-        (409, "Somebody else is changing the same records."),
+        (409, "The record changed since you read it, or is being changed."),
         (412, "The model does not have the fingerprint that the request names."),
         (413, "The body is too large."),
         (421, "The host name is not served here."),
@@ -92,6 +92,15 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         (504, "A change was sent and no answer came: it may or may not be done."),
     )
 }
+
+
+def _tagged(status: int) -> dict[int | str, dict[str, Any]]:
+    """Say in the description which answer has an entity tag."""
+    return {status: {"headers": {"ETag": {}}}}
+
+
+_KEYED = [Depends(takes_key)]
+"""What a route that changes something takes besides: an idempotency key."""
 
 
 def v1(gate: Gate) -> APIRouter:
@@ -334,19 +343,32 @@ def v1(gate: Gate) -> APIRouter:
         tags=["Records"],
         summary="Read a record",
         response_model=RecordAnswer,
+        responses=_tagged(200),
     )
     async def read(
         model: ModelName,
         record_id: RecordId,
+        request: Request,
         who: _Who,
         query: Annotated[RecordQuery, Query()],
         pin: _Pin = None,
     ) -> Response:
-        """Answer one record."""
+        """Answer one record.
+
+        Send its `ETag` back as `If-None-Match` to get a 304 as long as the answer is
+        the same, or as `If-Match` with a change that must not overwrite another.
+        """
         names, languages = query.field_names(), query.language_codes()
         caller, headers = await about(model, pin, who, query)
-        found = await caller.read(model, [record_id], fields=names, languages=languages)
-        return ExactJson(found[0], headers=headers)
+        (found,) = await caller.read_versions(
+            model, [record_id], fields=names, languages=languages
+        )
+        answer = _with_tag(ExactJson(found.record, headers=headers), found.version)
+        # Nobody else on the way shall keep records: no Cache-Control that allows it.
+        if _matches(request.headers.get("if-none-match", ""), answer.headers["ETag"]):
+            kept = {name: answer.headers[name] for name in (FINGERPRINT, "ETag")}
+            return Response(status_code=304, headers=kept)
+        return answer
 
     @api.get(
         "/models/{model}/records/{id}/actions",
@@ -367,18 +389,24 @@ def v1(gate: Gate) -> APIRouter:
         return ExactJson({"actions": [asdict(it) for it in found]}, headers=headers)
 
     async def read_back(
-        model: str, record_id: int, caller: Odoo, names: Sequence[str] | None
-    ) -> Record:
+        model: str,
+        record_id: int,
+        caller: Odoo,
+        names: Sequence[str] | None,
+        headers: Mapping[str, str],
+        *,
+        status: int = 200,
+    ) -> Response:
         """Answer a record that was just written, or its id if it cannot be read.
 
         The change is done: an error now would make the caller send it again.
         """
         try:
-            (record,) = await caller.read(model, [record_id], fields=names)
+            (found,) = await caller.read_versions(model, [record_id], fields=names)
         except OdooportError as error:
             _logger.info("written, not read back", extra={"outcome": error.code})
-            return {"id": record_id}
-        return record
+            return ExactJson({"id": record_id}, status, headers)
+        return _with_tag(ExactJson(found.record, status, headers), found.version)
 
     async def checked(model: str, caller: Odoo, names: Sequence[str] | None) -> None:
         """Refuse unknown fields to answer before anything is written."""
@@ -389,8 +417,10 @@ def v1(gate: Gate) -> APIRouter:
         "/models/{model}/records",
         tags=["Records"],
         summary="Create one record, or many",
+        dependencies=_KEYED,
         status_code=201,
         response_model=RecordAnswer | CreatedAnswer,
+        responses=_tagged(201),
     )
     async def create(
         model: ModelName,
@@ -418,15 +448,16 @@ def v1(gate: Gate) -> APIRouter:
             return ExactJson({"ids": made}, 201, headers)
         await checked(model, caller, names)
         (record_id,) = await caller.create(model, body)
-        record = await read_back(model, record_id, caller, names)
         headers |= _location(request, model, record_id, query)
-        return ExactJson(record, 201, headers)
+        return await read_back(model, record_id, caller, names, headers, status=201)
 
     @api.patch(
         "/models/{model}/records/{id}",
         tags=["Records"],
         summary="Change a record",
+        dependencies=_KEYED,
         response_model=RecordAnswer,
+        responses=_tagged(200),
     )
     async def update(
         model: ModelName,
@@ -434,23 +465,26 @@ def v1(gate: Gate) -> APIRouter:
         who: _Who,
         query: Annotated[FieldsQuery, Query()],
         body: Values,
+        versions: IfMatch,
         pin: _Pin = None,
     ) -> Response:
         """Change the fields that are given, and answer the record.
 
-        Only its `id` is answered if the key may not read it afterwards.
+        Only its `id` is answered if the key may not read it afterwards. With
+        `If-Match`, the record is compared right before it is written; Odoo cannot do
+        both in one step, so a gap of milliseconds remains.
         """
         names = query.field_names()
         caller, headers = await about(model, pin, who, query)
         await checked(model, caller, names)
-        await caller.write(model, [record_id], body)
-        record = await read_back(model, record_id, caller, names)
-        return ExactJson(record, headers=headers)
+        await caller.write(model, [record_id], body, if_match=versions)
+        return await read_back(model, record_id, caller, names, headers)
 
     @api.delete(
         "/models/{model}/records/{id}",
         tags=["Records"],
         summary="Delete a record",
+        dependencies=_KEYED,
         status_code=204,
     )
     async def delete(
@@ -458,19 +492,22 @@ def v1(gate: Gate) -> APIRouter:
         record_id: RecordId,
         who: _Who,
         query: Annotated[CallQuery, Query()],
+        versions: IfMatch,
         pin: _Pin = None,
     ) -> Response:
         """Delete a record for good. To archive it, change `active` to false."""
         caller, headers = await about(model, pin, who, query)
-        await caller.unlink(model, [record_id])
+        await caller.unlink(model, [record_id], if_match=versions)
         return no_content(headers)
 
     @api.post(
         "/models/{model}/records/{id}/copy",
         tags=["Records"],
         summary="Copy a record",
+        dependencies=_KEYED,
         status_code=201,
         response_model=RecordAnswer,
+        responses=_tagged(201),
     )
     async def copy(
         model: ModelName,
@@ -486,9 +523,8 @@ def v1(gate: Gate) -> APIRouter:
         caller, headers = await about(model, pin, who, query)
         await checked(model, caller, names)
         made = await caller.copy(model, record_id, values=body)
-        record = await read_back(model, made, caller, names)
         headers |= _location(request, model, made, query)
-        return ExactJson(record, 201, headers)
+        return await read_back(model, made, caller, names, headers, status=201)
 
     async def groups(
         model: str, pin: str | None, who: Caller, query: CallQuery, wanted: GroupsBody
@@ -556,6 +592,7 @@ def v1(gate: Gate) -> APIRouter:
         "/models/{model}/methods/{method}",
         tags=["Methods"],
         summary="Call a public method",
+        dependencies=_KEYED,
         response_model=ResultAnswer,
     )
     async def call(
@@ -634,6 +671,17 @@ def _matches(header: str, tag: str) -> bool:
     """Whether an If-None-Match names the tag; source: RFC 9110, 13.1.2."""
     given = [part.strip().removeprefix("W/") for part in header.split(",")]
     return tag in given or given == ["*"]
+
+
+def _with_tag(answer: Response, version: str) -> Response:
+    """Give a record its entity tag.
+
+    A version says whether the record changed; a tag must also be another one where
+    merely the answer is, such as after a related record was renamed.
+    """
+    digest = hashlib.sha256(answer.body).hexdigest()[:16]
+    answer.headers["ETag"] = f'"{version}.{digest}"'
+    return answer
 
 
 def _location(

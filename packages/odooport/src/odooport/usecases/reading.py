@@ -12,6 +12,7 @@ from odooport.errors import InvalidRequest, OdooportError, OdooRefused, RecordMi
 from odooport.groups import group_out, groups_in
 from odooport.model import Call, Page, Record, Reference
 from odooport.paging import Paging, Place
+from odooport.record_versions import MOVED_ON, RecordVersion, Versioned
 from odooport.records import OdooRecord, check_fits, model_of, records_of
 from odooport.schema import TEXTUAL, ModelSchema
 from odooport.usecases.asking import Asking, reread
@@ -223,23 +224,75 @@ class Reading(Asking):
             rows = await self.read(schema.model, ids, fields=model.odoo_fields())
             return records_of(model, schema, rows)
         wanted = field_names(schema, fields) or schema.readable
-        # Asked for nothing but ids, Odoo answers those of records that do not exist.
-        more = ["id"] if set(wanted) - {"id"} else ["id", "display_name"]
-        names = joined(wanted, more)
         asked = ids_in(ids, "ids")
         self._within_cap(asked)
         if languages is not None:
-            return await self._read_in(schema, asked, names, languages)
-        call = self._call(model, "read", list(asked), fields=names)
+            return await self._read_in(schema, asked, _with_id(wanted), languages)
+        return [
+            _shown(schema, row, wanted)
+            for row in await self._rows(schema, asked, wanted)
+        ]
+
+    @reread
+    async def read_versions(
+        self,
+        model: str,
+        ids: Sequence[int],
+        *,
+        fields: Sequence[str] | None = None,
+        languages: Sequence[str] | None = None,
+    ) -> list[Versioned]:
+        """Answer records by id, as ``read`` does, each with its version.
+
+        Send a version along with a write or an unlink as ``if_match``: then nothing is
+        done if the record moved on. It speaks of the fields that are answered, without
+        the content of binary ones, in the language and the companies of this call. Of
+        all fields, only stored ones count.
+
+        Args:
+            model: The model's technical name.
+            ids: Which records.
+            fields: Which fields; all that are stored, without blobs, unless given.
+            languages: Answer translated fields in each of these languages. That another
+                language than that of the call is changed is told by ``write_date``
+                alone.
+
+        Raises:
+            RecordMissing: One of them does not exist.
+            OdooportError: See the error tree.
+        """
+        schema = await self._schema(model)
+        wanted = field_names(schema, fields) or schema.readable
+        asked = ids_in(ids, "ids")
+        self._within_cap(asked)
+        # Versions first: of what changes meanwhile, they must not know.
+        names = joined(wanted, [MOVED_ON] if MOVED_ON in schema.fields else [])
+        rows = await self._rows(schema, asked, names)
+        named = None if fields is None else wanted
+        versions = [
+            RecordVersion.of(schema, row, fields=named, context=self._context).text
+            for row in rows
+        ]
+        if languages is None:
+            records = [_shown(schema, row, wanted) for row in rows]
+        else:
+            records = await self._read_in(schema, asked, _with_id(wanted), languages)
+        return list(map(Versioned, records, versions))
+
+    async def _rows(
+        self, schema: ModelSchema, asked: tuple[int, ...], names: Sequence[str]
+    ) -> list[Record]:
+        """Read records as Odoo gives them, in the order asked for.
+
+        Raises:
+            RecordMissing: One of them does not exist.
+        """
+        call = self._call(schema.model, "read", list(asked), fields=_with_id(names))
         by_id = {row["id"]: row for row in await self._records(call)}
         missing = [record_id for record_id in asked if record_id not in by_id]
         if missing:
-            raise no_such_record(model, missing)
-        keep = {"id", *wanted}
-        return [
-            record_out(schema, {k: v for k, v in by_id[key].items() if k in keep})
-            for key in asked
-        ]
+            raise no_such_record(schema.model, missing)
+        return [by_id[key] for key in asked]
 
     async def _read_in(
         self,
@@ -461,3 +514,17 @@ class Reading(Asking):
             sort_keys=True,
         )
         return hashlib.sha256(query.encode()).hexdigest()[:16]
+
+
+def _with_id(names: Sequence[str]) -> list[str]:
+    """Answer the fields to read so that each record comes with its id.
+
+    Asked for nothing but ids, Odoo answers those of records that do not exist.
+    """
+    return joined(names, ["id"] if set(names) - {"id"} else ["id", "display_name"])
+
+
+def _shown(schema: ModelSchema, row: Record, wanted: Sequence[str]) -> Record:
+    """Answer the clean values of the id and the fields that were asked for."""
+    keep = {"id", *wanted}
+    return record_out(schema, {k: v for k, v in row.items() if k in keep})

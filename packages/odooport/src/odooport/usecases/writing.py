@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
+from itertools import batched
 from typing import Any
 
 from odooport.catalogue import OWN_OPERATIONS, catalogued, merged
@@ -14,22 +16,39 @@ from odooport.errors import (
     OdooportError,
     OdooRefused,
     Problem,
+    RecordChange,
+    RecordChanged,
 )
-from odooport.model import Call, Command
+from odooport.model import Call, Command, Context, Record
+from odooport.record_versions import ANY_VERSION, MOVED_ON, RecordVersion, counted
 from odooport.records import OdooRecord, OdooValues, model_of, plain, plain_row
-from odooport.scalars import is_empty, refusal
+from odooport.scalars import is_empty, is_mapping, refusal
 from odooport.schema import TO_MANY, Field, ModelSchema
 from odooport.signatures import touches
 from odooport.translations import by_language, texts_in
 from odooport.usecases.asking import rechecked
 from odooport.usecases.reading import Reading
-from odooport.usecases.shapes import id_list, ids_in, unexpected
+from odooport.usecases.shapes import field_names, id_list, ids_in, joined, unexpected
+from odooport.values import record_out
 from odooport.writing import many_in, values_in
 
 _METHOD = re.compile(r"[a-z][a-z0-9_]*", re.ASCII | re.IGNORECASE)
 
 type _Values = Mapping[str, Any] | OdooValues
 """What is written to one record."""
+
+type IfMatch = Sequence[str | Sequence[str]]
+"""For each record the version that it must have, or several of which one will do."""
+
+type _Expected = Mapping[int, Sequence[RecordVersion]]
+"""The versions of which a record must have one, by its id."""
+
+_BY_WHOM = "write_uid"
+
+_MOST_WAYS = 8
+"""In how many ways the versions of one call may have been read; each costs a read."""
+
+_SHOWN_CHANGES = 5
 
 
 class Writing(Reading):
@@ -99,9 +118,19 @@ class Writing(Reading):
 
     @rechecked
     async def write(
-        self, model: str | type[OdooRecord], ids: Sequence[int], values: _Values
+        self,
+        model: str | type[OdooRecord],
+        ids: Sequence[int],
+        values: _Values,
+        *,
+        if_match: IfMatch | None = None,
     ) -> None:
         """Write the same values on records, all or none.
+
+        With ``if_match``, the records are read once more right before the write, and
+        nothing is written if one is not what the caller has read. Odoo does these two
+        in two transactions, so a gap of milliseconds remains in which somebody else may
+        still write.
 
         Args:
             model: The model's technical name, or the class of its records.
@@ -109,24 +138,92 @@ class Writing(Reading):
             values: The fields to change, with their new values; see
                 ``odooport.writing``. A text in several languages stands alone, and
                 for one record.
+            if_match: For each of the ids, in their order, the version that it must
+                still have, as ``read_versions`` answered it; or several of which it
+                must have one; or ``*`` where it need only be there.
 
         Raises:
             InvalidRequest: With a problem for every value that is wrong.
+            RecordChanged: One of the records moved on; none was changed.
             RecordMissing: One of the records does not exist; none was changed.
             SchemaChanged: The class of the values does not fit the model any more.
             OdooportError: See the error tree.
         """
         schema = await self._schema(model_of(model))
         asked = ids_in(ids, "ids")
+        expected = _expected(ids, if_match)
         row = plain_row(schema, values)
         if not row:
             raise InvalidRequest("There is nothing to change: give values.")
         if (several := by_language(schema, row, asked)) is not None:
-            await self._translate(schema, asked, *several)
+            await self._translate(schema, asked, *several, expected)
             return
         lookups = self._lookups()
         sent = await values_in(schema, row, lookups, creating=False, ids=asked)
+        await self._check_unchanged(schema, expected)
         await self._settled(self._call(schema.model, "write", list(asked), sent), asked)
+
+    async def _check_unchanged(self, schema: ModelSchema, expected: _Expected) -> None:
+        """Refuse to go on if a record does not have one of its versions any more.
+
+        Raises:
+            RecordChanged: One of them moved on.
+            RecordMissing: One of them does not exist.
+        """
+        ways: dict[tuple[Any, ...], list[RecordVersion]] = {}
+        for known in dict.fromkeys(each for some in expected.values() for each in some):
+            ways.setdefault(known.way, []).append(known)
+        if len(ways) > _MOST_WAYS:
+            raise InvalidRequest(
+                f"if_match: these versions were read in {len(ways)} ways, each with "
+                f"other fields, languages or companies; one call takes {_MOST_WAYS}. "
+                "Read the records in one way, or write them one after the other."
+            )
+        fits = dict.fromkeys(expected, False)
+        moved: dict[int, RecordChange] = {}
+        for way, versions in ways.items():
+            told = set(versions)
+            ids = [key for key, some in expected.items() if told.intersection(some)]
+            for row in await self._rows_as(schema, tuple(ids), versions[0]):
+                now = RecordVersion.of(
+                    schema,
+                    row,
+                    fields=versions[0].fields,
+                    context=_seen_by(versions[0]),
+                )
+                record_id = row["id"]
+                of_it = [each for each in expected[record_id] if each.way == way]
+                if now in of_it:
+                    fits[record_id] = True
+                else:
+                    moved[record_id] = _change(schema, row, of_it[-1].changed(now))
+        changes = [moved[record_id] for record_id, fit in fits.items() if not fit]
+        if changes:
+            raise RecordChanged(_moved_on(schema.model, changes), changes)
+
+    async def _rows_as(
+        self, schema: ModelSchema, ids: tuple[int, ...], version: RecordVersion
+    ) -> list[Record]:
+        """Read records once more, in the way in which a version was read."""
+        spoken = type(self)(
+            self._gate,
+            self._caller,
+            instance=self._instance,
+            context=replace(
+                self._context,
+                lang=version.lang,
+                companies=version.companies,
+                active_test=version.active_test,
+            ),
+        )
+        await spoken._check_context()  # noqa: SLF001 - an object of this very class
+        names = field_names(schema, version.fields) or counted(schema, None)
+        stamps = [name for name in (MOVED_ON, _BY_WHOM) if name in schema.fields]
+        wanted = joined(counted(schema, names), stamps)
+        rows: list[Record] = []
+        for some in batched(ids, min(len(ids), self._caller.principal.max_rows)):
+            rows += await spoken._rows(schema, some, wanted)  # noqa: SLF001 - as above
+        return rows
 
     async def _translate(
         self,
@@ -134,6 +231,7 @@ class Writing(Reading):
         asked: tuple[int, ...],
         field: Field,
         texts: Mapping[str, Any],
+        expected: _Expected,
     ) -> None:
         """Write one text of one record in several languages, all or none."""
         await self._check_languages(list(texts), f"/{field.name}")
@@ -142,6 +240,7 @@ class Writing(Reading):
             self._call(model, "get_field_translations", ids, field.name), asked
         )
         sent = texts_in(schema, field, texts, _terms(told, model))
+        await self._check_unchanged(schema, expected)
         done = await self._settled(
             self._call(model, "update_field_translations", ids, field.name, sent), asked
         )
@@ -151,20 +250,29 @@ class Writing(Reading):
                 "or holds no text yet. Write the field it comes from, or a text first."
             )
 
-    async def unlink(self, model: str | type[OdooRecord], ids: Sequence[int]) -> None:
+    async def unlink(
+        self,
+        model: str | type[OdooRecord],
+        ids: Sequence[int],
+        *,
+        if_match: IfMatch | None = None,
+    ) -> None:
         """Delete records, all or none.
 
         Args:
             model: The model's technical name, or the class of its records.
             ids: Which records.
+            if_match: The versions that they must still have; see ``write``.
 
         Raises:
+            RecordChanged: One of them moved on; none was deleted.
             RecordMissing: One of them does not exist; none was deleted.
             OdooportError: See the error tree.
         """
-        name = (await self._schema(model_of(model))).model
+        schema = await self._schema(model_of(model))
         asked = ids_in(ids, "ids")
-        await self._settled(self._call(name, "unlink", list(asked)), asked)
+        await self._check_unchanged(schema, _expected(ids, if_match))
+        await self._settled(self._call(schema.model, "unlink", list(asked)), asked)
 
     @rechecked
     async def copy(
@@ -269,6 +377,80 @@ class Writing(Reading):
             return ""
         close = get_close_matches(method, known, n=3, cutoff=0.6)
         return f" Did you mean {', '.join(map(repr, close))}?" if close else ""
+
+
+def _expected(ids: Sequence[int], if_match: IfMatch | None) -> _Expected:
+    """Read the versions that records must have; those that may have any are left out.
+
+    Raises:
+        InvalidRequest: With a problem for each that is no version, or they are not as
+            many as the ids.
+    """
+    if if_match is None:
+        return {}
+    if isinstance(if_match, str) or len(if_match) != len(ids):
+        raise InvalidRequest(
+            f"if_match: give one version for each of the {len(ids)} ids, in their "
+            f"order; {ANY_VERSION!r} where the record need only be there."
+        )
+    expected: dict[int, list[RecordVersion]] = {}
+    problems: list[Problem] = []
+    for index, (record_id, given) in enumerate(zip(ids, if_match, strict=True)):
+        texts = [given] if isinstance(given, str) else list(given)
+        try:
+            if not texts:
+                raise InvalidRequest("Give a version.")
+            if ANY_VERSION in texts:
+                continue
+            known = [RecordVersion.parse(text) for text in texts]
+            if expected.setdefault(record_id, known) != known:
+                raise InvalidRequest(f"{record_id} is given twice, with two versions.")
+        except InvalidRequest as wrong:
+            problems.append(Problem(f"/{index}", wrong.message))
+    if problems:
+        raise InvalidRequest(f"if_match: {problems[0].message}", problems)
+    return expected
+
+
+def _seen_by(version: RecordVersion) -> Context:
+    return Context(
+        lang=version.lang, companies=version.companies, active_test=version.active_test
+    )
+
+
+def _change(schema: ModelSchema, row: Record, changed: Sequence[str]) -> RecordChange:
+    stamps = (name for name in (MOVED_ON, _BY_WHOM) if name not in schema.masked)
+    seen = record_out(schema, {name: row.get(name) for name in stamps})
+    whom = seen.get(_BY_WHOM)
+    return RecordChange(
+        id=row["id"],
+        fields=tuple(changed),
+        write_date=seen.get(MOVED_ON),
+        write_uid=whom["name"] if is_mapping(whom) else None,
+    )
+
+
+def _moved_on(model: str, changes: Sequence[RecordChange]) -> str:
+    """Say how records moved on, and what to do."""
+    told = [f"{it.id} ({_what_changed(it)})" for it in changes[:_SHOWN_CHANGES]]
+    if len(changes) > _SHOWN_CHANGES:
+        told.append(f"{len(changes) - _SHOWN_CHANGES} more")
+    return (
+        f"Of {model!r}, this changed since you read it: {'; '.join(told)}. Nothing was "
+        "written. Read again, and decide anew what to change."
+    )
+
+
+def _what_changed(it: RecordChange) -> str:
+    names = ", ".join(map(repr, it.fields[:_SHOWN_CHANGES]))
+    if len(it.fields) > _SHOWN_CHANGES:
+        names += f" and {len(it.fields) - _SHOWN_CHANGES} more fields"
+    text = names or "no field that you read has another value"
+    if it.write_date:
+        text += f", last written {it.write_date}"
+    if it.write_uid:
+        text += f" by {it.write_uid!r}"
+    return text
 
 
 def _names_ids(args: Sequence[Any], kwargs: Mapping[str, Any] | None) -> bool:
