@@ -43,9 +43,20 @@ def map_headers(ctx: schemathesis.HookContext, headers: Any) -> Any:
         if re.fullmatch("[0-9a-e]{16}", str(headers[name])):
             del headers[name]
     for name in [it for it in headers or () if it.lower() == "if-match"]:
-        if len(str(headers[name])) % 8:
+        if len(str(headers[name])) % 32:
             del headers[name]
     return headers
+
+
+@schemathesis.hook("map_path_parameters").apply_to(
+    name="DELETE /v1/models/{model}/records/{id}"
+)
+def map_place(ctx: schemathesis.HookContext, path_parameters: Any) -> Any:
+    """Let some of what is to be deleted be there; each goes but once."""
+    record_id = (path_parameters or {}).get("id")
+    if isinstance(record_id, int) and record_id % 2 and record_id > 0:
+        return {"model": "res.partner.category", "id": record_id % 6 + 1}
+    return path_parameters
 
 
 @schemathesis.hook
