@@ -243,7 +243,10 @@ def _add_service(
     async def readiness() -> Response:
         """Answer whether Odoo answers; asked at most once in five seconds."""
         if isinstance(await signs.get("ready", sign), OdooportError):
-            raise GatewayUnavailable("Odoo does not answer. Ask again in five seconds.")
+            raise GatewayUnavailable(
+                "Odoo does not answer. Ask again in five seconds.",
+                retry_after=_READY_SECONDS,
+            )
         return ExactJson({"status": "ready"})
 
     @app.get(
