@@ -6,8 +6,25 @@ from typing import Any
 
 import pytest
 
-from odooport import InvalidRequest, Odoo, RecordChanged, RecordMissing, RecordVersion
-from tests.usecases.conftest import CountingGateway
+from odooport import (
+    Call,
+    Caller,
+    Decision,
+    Gate,
+    InvalidRequest,
+    Mask,
+    Masking,
+    Odoo,
+    OdooDecides,
+    OdooKnowledge,
+    Principal,
+    RecordChanged,
+    RecordMissing,
+    RecordVersion,
+    Unaudited,
+    Unlimited,
+)
+from tests.usecases.conftest import ADMIN, CountingGateway
 
 PARTNER = "res.partner"
 NAMED = ["name", "phone", "category_id"]
@@ -151,3 +168,68 @@ async def test_a_text_in_several_languages_is_written_with_the_same_care(
     with pytest.raises(RecordChanged):
         await odoo.write("product.product", [one], texts, if_match=[seen.version])
     assert "update_field_translations" not in gateway.called
+
+
+async def test_a_version_is_compared_in_the_language_that_it_was_read_in(
+    odoo: Odoo,
+) -> None:
+    (lang,) = await odoo.acting_as(active_test=False).search(
+        "res.lang", [["code", "=", "fr_FR"]]
+    )
+    await odoo.write("res.lang", [lang], {"active": True})
+    french = odoo.acting_as(lang="fr_FR")
+    (country,) = await odoo.create("res.country", {"name": "Nowhere", "code": "ZQ"})
+    await french.write("res.country", [country], {"name": "Nulle part"})
+    (found,) = await french.read_versions("res.country", [country], fields=["name"])
+    assert found.record["name"] == "Nulle part"
+    await odoo.write("res.country", [country], {"code": "ZR"}, if_match=[found.version])
+    (found,) = await french.read_versions("res.country", [country], fields=["name"])
+    await french.write("res.country", [country], {"name": "Ailleurs"})
+    with pytest.raises(RecordChanged, match="'name'"):
+        await odoo.unlink("res.country", [country], if_match=[found.version])
+
+
+async def test_what_the_caller_cannot_see_is_no_part_of_a_version(
+    gateway: CountingGateway, odoo: Odoo
+) -> None:
+    one = await made(odoo, phone="1")
+    mask = {"phone": Masking.DROP, "ref": Masking.STARS, "write_date": Masking.DROP}
+    principal = Principal("k1", "k1", "full", {"default": ADMIN})
+    gate = Gate(gateway, _Hides(mask), Unlimited(), Unaudited())
+    narrow = Odoo(gate, Caller(principal, "rest", "r1"))
+    known = await version(narrow, one, None)
+    await odoo.write(PARTNER, [one], {"phone": "2", "ref": "7"})
+    await narrow.write(PARTNER, [one], {"name": "Bea"}, if_match=[known])
+    with pytest.raises(RecordChanged) as caught:
+        await narrow.write(PARTNER, [one], {"name": "Eve"}, if_match=[known])
+    (change,) = caught.value.changes
+    assert change.write_date is None
+    assert "name" in change.fields
+    assert not {"phone", "ref"} & set(change.fields)
+
+
+class _Hides(OdooDecides):
+    """Allows every call, behind a mask."""
+
+    def __init__(self, mask: Mask) -> None:
+        self.mask = mask
+
+    async def authorize(
+        self, principal: Principal, call: Call, odoo: OdooKnowledge
+    ) -> Decision:
+        return Decision(True, "", "tests/1", call, mask=self.mask)
+
+
+async def test_versions_that_were_read_in_too_many_ways_are_refused(
+    odoo: Odoo, gateway: CountingGateway
+) -> None:
+    names = ["name", "phone", "email", "city", "zip", "street", "street2", "ref", "vat"]
+    ids = [await made(odoo) for _ in names]
+    known = [
+        await version(odoo, one, [name]) for one, name in zip(ids, names, strict=True)
+    ]
+    gateway.calls.clear()
+    with pytest.raises(InvalidRequest, match="9 ways"):
+        await odoo.write(PARTNER, ids, {"comment": "x"}, if_match=known)
+    assert "write" not in gateway.called
+    await odoo.write(PARTNER, ids[:8], {"comment": "x"}, if_match=known[:8])
