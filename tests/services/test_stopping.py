@@ -406,3 +406,30 @@ async def test_stdio_ends_when_its_client_goes_away_and_keeps_what_is_known(
         assert time.monotonic() - began < MARGIN
         await soon(lambda: slow.running() == 0)
     assert outcomes(tmp_path) == ["begun", "outcome_unknown"]
+
+
+async def test_stdio_frees_the_place_of_a_call_that_its_client_cancels(
+    slow: SlowOdoo, tmp_path: Path
+):
+    async with talking(slow, tmp_path, ODOOPORT_CONCURRENCY="1") as process:
+        gone = {"requestId": 2, "reason": "not needed any more"}
+        tell(process, None, "notifications/cancelled", gone)
+        await soon(lambda: slow.running() == 0)
+        # The slow call still does not end; there is one place.
+        slow.began.clear()
+        confirm(process, 3)
+        async with asyncio.timeout(PATIENCE):
+            await slow.began.wait()
+        slow.may_end.set()
+        heard_of = {(answer := await heard(process))["id"]: answer}
+        while 3 not in heard_of:
+            heard_of[(answer := await heard(process))["id"]] = answer
+        assert heard_of[3]["result"]["isError"] is False
+        assert process.stdin is not None
+        process.stdin.close()
+        async with asyncio.timeout(PATIENCE):
+            assert await process.wait() == 0
+    assert sorted(it for it in outcomes(tmp_path) if it != "begun") == [
+        "ok",
+        "outcome_unknown",
+    ]
