@@ -35,6 +35,8 @@ _READS = frozenset({DONE, _AWAY})
 _WRITES = frozenset({DONE, _AWAY, _UNKNOWN, _LOST})
 _STRANGERS = frozenset({"authentication_failed", "rate_limited"})
 _HUNG_UP = "hung up"
+_HUNG = "hung"
+_BROKEN = "broken: "
 _PAUSE_SECONDS = 0.3
 _PAGE = 300
 """How many of the long records a slow reader asks for."""
@@ -61,7 +63,13 @@ _TOLD: Mapping[str, Said] = {
     _HUNG_UP: Said.UNKNOWN,
     _IN_FLIGHT: Said.UNKNOWN,
 }
-"""Every other code says that nothing was done."""
+"""Every other code of Odooport says that nothing was done."""
+
+
+def _told(outcome: str) -> Said:
+    if outcome == _HUNG or outcome.startswith(_BROKEN):
+        return Said.UNKNOWN
+    return _TOLD.get(outcome, Said.NOT_DONE)
 
 
 @dataclass
@@ -228,9 +236,9 @@ class Caller:
                 )
             outcome = DONE if answer.is_success else str(answer.json()["code"])
         except httpx2.TimeoutException:
-            outcome = "hung"
+            outcome = _HUNG
         except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
-            outcome = f"broken: {type(error).__name__}"
+            outcome = f"{_BROKEN}{type(error).__name__}"
         self._ledger.note(way, outcome, time.monotonic() - began, allowed)
         return outcome, answer
 
@@ -274,7 +282,7 @@ class Caller:
     def _was_created(
         self, mark: str, outcome: str, answer: httpx2.Response | None
     ) -> None:
-        self._ledger.created[mark] = _TOLD.get(outcome, Said.NOT_DONE)
+        self._ledger.created[mark] = _told(outcome)
         if outcome == DONE and answer is not None:
             self._made.append((mark, int(answer.json()["id"])))
 
@@ -305,7 +313,7 @@ class Caller:
             mark,
             {"ids": [self._mine], "kwargs": {"body": mark}},
         )
-        self._ledger.posted[mark] = _TOLD.get(outcome, Said.NOT_DONE)
+        self._ledger.posted[mark] = _told(outcome)
 
     async def _settle(
         self, way: str, method: str, path: str, mark: str, body: object
@@ -340,7 +348,7 @@ class Caller:
             allowed=_WRITES,
             body={"ref": mark},
         )
-        said = _TOLD.get(outcome, Said.NOT_DONE)
+        said = _told(outcome)
         if said is Said.DONE:
             self._ledger.written[self._mine] = mark
         elif said is Said.UNKNOWN:
@@ -353,7 +361,7 @@ class Caller:
         outcome, _ = await self._ask(
             "REST delete", "DELETE", f"{RECORDS}/{record_id}", allowed=_WRITES
         )
-        match _TOLD.get(outcome, Said.NOT_DONE):
+        match _told(outcome):
             case Said.DONE:
                 self._ledger.created[mark] = Said.UNDONE
             case Said.UNKNOWN:
@@ -421,9 +429,9 @@ class Caller:
                     else:
                         outcome = _outcome_of(answer)
         except TimeoutError:
-            outcome = "hung"
+            outcome = _HUNG
         except OSError as error:
-            outcome = f"broken: {type(error).__name__}"
+            outcome = f"{_BROKEN}{type(error).__name__}"
         seconds = time.monotonic() - began
         self._ledger.note("REST slow reader", outcome, seconds, _READS | {_HUNG_UP})
 
@@ -466,7 +474,7 @@ class Caller:
             case 2:
                 made = client.create_records(MODEL, [{"name": mark}])
                 outcome, ids = await self._call(f"{door} create", made, _WRITES)
-                self._ledger.created[mark] = _TOLD.get(outcome, Said.NOT_DONE)
+                self._ledger.created[mark] = _told(outcome)
                 if ids:
                     self._made.append((mark, ids[0]))
             case _:
@@ -485,7 +493,7 @@ class Caller:
                 self._ledger.blame(f"{way} was never settled.")
                 break
             await asyncio.sleep(_PAUSE_SECONDS)
-        self._ledger.created[mark] = _TOLD.get(outcome, Said.NOT_DONE)
+        self._ledger.created[mark] = _told(outcome)
         if ids:
             self._made.append((mark, ids[0]))
 
@@ -501,7 +509,7 @@ class Caller:
         except OdooportError as error:
             outcome = error.code
         except TimeoutError:
-            outcome = "hung"
+            outcome = _HUNG
         self._ledger.note(way, outcome, time.monotonic() - began, allowed)
         return outcome, answer
 
@@ -522,4 +530,4 @@ def _outcome_of(answer: bytes) -> str:
         said: Any = json.loads(body)
         return DONE if b" 200 " in head.split(b"\r\n")[0] else str(said["code"])
     except (ValueError, KeyError, TypeError):
-        return "broken: the answer is not whole"
+        return f"{_BROKEN}the answer is not whole"

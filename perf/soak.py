@@ -114,6 +114,11 @@ class Watched:
         )
 
     @property
+    def was_there(self) -> bool:
+        """Whether it was there before, in between and afterwards."""
+        return len(self.idle) == 2 and len(self.samples) > 0
+
+    @property
     def first(self) -> float:
         """Its memory in the first minute, or the first third of a short run."""
         until = self.samples[0].at + self._window
@@ -133,7 +138,7 @@ class Watched:
         """Answer what grew beyond its bound in so many seconds."""
         if not self.judged:
             return
-        if len(self.idle) < 2:
+        if not self.was_there:
             yield f"{self.name} was gone at the end."
             return
         before, after = self.idle
@@ -323,13 +328,15 @@ async def break_now_and_then(
 
 async def watch(watched: Sequence[Watched], ledger: Ledger) -> None:
     """Look at every process once a second, until cancelled."""
+    there = list(watched)
     while True:
-        for one in watched:
+        for one in tuple(there):
             sample = await asyncio.to_thread(one.look)
             if sample is None:
                 ledger.blame(f"{one.name} has ended by itself.")
-                return
-            one.samples.append(sample)
+                there.remove(one)
+            else:
+                one.samples.append(sample)
         await asyncio.sleep(1)
 
 
@@ -361,8 +368,8 @@ async def drive(callers: Sequence[Caller], seconds: float) -> None:
             group.create_task(caller.go_on(until, PAUSE))
 
 
-async def recovers(address: str, key: str, ledger: Ledger) -> float:
-    """Answer after how many seconds without faults a read succeeds."""
+async def recovers(address: str, key: str, ledger: Ledger) -> float | None:
+    """Answer after how many seconds without faults a read succeeds, if it does."""
     began = time.monotonic()
     async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}) as http:
         while time.monotonic() < began + _READY_WITHIN:
@@ -372,7 +379,7 @@ async def recovers(address: str, key: str, ledger: Ledger) -> float:
                     return time.monotonic() - began
             await asyncio.sleep(0.1)
     ledger.blame("It did not recover by itself after the last fault.")
-    return time.monotonic() - began
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -508,7 +515,8 @@ async def soak(plan: Plan) -> int:
     _print_outcomes(ledger)
     broken = ", ".join(f"{fault} ({count})" for fault, count in faults.items())
     print(f"Odoo was: {broken or 'never cut off'}.")
-    print(f"After the last fault a read succeeded again within {back:.1f} s.")
+    if back is not None:
+        print(f"After the last fault a read succeeded again within {back:.1f} s.")
     print(
         f"{changes:,} changes were compared with what Odoo holds; {ledger.replayed:,} "
         "answers were first answers given again."
@@ -557,7 +565,7 @@ def _print_processes(watched: Sequence[Watched]) -> None:
         f"{'threads':>9}"
     )
     for one in watched:
-        if len(one.idle) < 2:
+        if not one.was_there:
             continue  # it is gone, which is told as wrong
         before, after = one.idle
         most = {

@@ -525,7 +525,7 @@ async def service(module: str, directory: Path) -> AsyncGenerator[str]:
     finally:
         if process.returncode is None:
             process.kill()
-            await process.communicate()
+            await process.wait()
 
 
 @asynccontextmanager
@@ -548,7 +548,7 @@ async def place(
             proxy.reserve()
         toml = toml_of(proxies, certificates.bundle)
         (directory / "odooport.toml").write_text(toml, encoding="utf-8")
-        opened = await _open(name, directory, stack)
+        opened = await open_door(name, directory, stack)
         it = Place(name, *opened, proxies, None)
         first = await it.readiness()
         for instance in proxies.keys() - {"default"}:
@@ -556,7 +556,10 @@ async def place(
         yield replace(it, first=first)
 
 
-async def _open(name: str, directory: Path, stack: AsyncExitStack) -> tuple[Door, str]:
+async def open_door(
+    name: str, directory: Path, stack: AsyncExitStack
+) -> tuple[Door, str]:
+    """Start a service in a directory that has its file; answer it and its address."""
     if name == STDIO:
         command = StdioServerParameters(
             command=sys.executable,
