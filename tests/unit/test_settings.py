@@ -239,7 +239,7 @@ def test_each_instance_has_its_own_login_and_way(tmp_path: Path):
             "jsonrpc",
             None,
             60,
-            64,
+            32,
         ),
         "shop": Connection(
             Credentials("shop", "bridge", "sh0pk3y", "shop"),

@@ -930,6 +930,52 @@ def test_a_database_that_postgresql_does_not_open_is_told_on_each_wire(message, 
     assert [type(over_xml), type(over_json)] == [kind] * 2
 
 
+CONNECTS = """\
+  File "/odoo/sql_db.py", line 723, in borrow
+  File "/psycopg2/__init__.py", line 122, in connect
+"""
+COMMITS = """\
+  File "/odoo/service/model.py", line 199, in retrying
+  File "/odoo/sql_db.py", line 480, in commit
+"""
+SIGNALS = """\
+  File "/odoo/service/model.py", line 200, in retrying
+  File "/odoo/modules/registry.py", line 900, in signal_changes
+"""
+OWN_COMMIT = """\
+  File "/addons/bank/models/bank.py", line 7, in commit
+"""
+FULL = "FATAL:  sorry, too many clients already"
+
+
+@pytest.mark.parametrize(
+    ("frames", "raised", "writes", "kind"),
+    [
+        (CONNECTS, f"psycopg2.OperationalError: {FULL}", True, "gateway_unavailable"),
+        (CONNECTS, f"psycopg2.OperationalError: {FULL}", False, "gateway_unavailable"),
+        ("", "psycopg2.pool.PoolError: Full", True, "gateway_unavailable"),
+        ("", "psycopg2.OperationalError: closed", True, "odoo_failed"),
+        (CONNECTS, "ValueError: other", True, "odoo_failed"),
+        (COMMITS, "psycopg2.OperationalError: closed", True, "outcome_unknown"),
+        (COMMITS, "psycopg2.OperationalError: closed", False, "odoo_failed"),
+        (COMMITS, "KeyError: 'x'", True, "outcome_unknown"),
+        (SIGNALS, "KeyError: 'x'", True, "outcome_unknown"),
+        (SIGNALS + CONNECTS, "psycopg2.OperationalError: x", True, "outcome_unknown"),
+        (OWN_COMMIT, "KeyError: 'x'", True, "odoo_failed"),
+    ],
+)
+def test_a_crash_is_told_by_where_it_happened(frames, raised, writes, kind):
+    asker = Asker("company", 2, writes)
+    text = f"{RUNNING}{frames}{raised}\n"
+    over_xml = from_xmlrpc(1, text, asker)
+    name, _, message = raised.partition(": ")
+    data = {"name": name, "message": message, "debug": text}
+    over_json = from_jsonrpc({"code": 200, "data": data}, asker)
+    assert [over_xml.code, over_json.code] == [kind] * 2
+    down = kind == "gateway_unavailable"
+    assert [over_xml.down, over_json.down] == [down] * 2
+
+
 @pytest.mark.parametrize(
     ("record", "user", "kind"),
     [

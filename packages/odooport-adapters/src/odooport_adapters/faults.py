@@ -16,11 +16,13 @@ from odooport.errors import (
     AnswerLost,
     AuthenticationFailed,
     Conflict,
+    GatewayUnavailable,
     InvalidRequest,
     OdooAccessError,
     OdooFailed,
     OdooportError,
     OdooRefused,
+    OutcomeUnknown,
     RecordMissing,
 )
 
@@ -38,11 +40,15 @@ _CONCURRENT = frozenset(
 """What is left when Odoo has tried five times (``service/model.py``, ``retrying``)."""
 
 _CANNOT_CONNECT = "psycopg2.OperationalError"
+_POOL_IS_FULL = "psycopg2.pool.PoolError"
 
 _RETURNED_NONE = "TypeError: cannot marshal None unless allow_none is enabled"
 
 _LOOKS_UP = "get_public_method"
 """Odoo's function that looks for a method, before it runs it."""
+
+_CONNECTS = "connect"
+"""The function of PostgreSQL's driver that opens a connection."""
 
 _FRAME = re.compile(r'^  File "(?P<file>[^"\n]*)", line \d+, in (?P<name>\S+)$', re.M)
 _TRACEBACK = "Traceback (most recent call last)"
@@ -55,10 +61,12 @@ class Asker:
     Attributes:
         database: The database's name; empty where none was named.
         uid: The user's id; None before the login.
+        writes: Whether the call may change anything.
     """
 
     database: str = ""
     uid: int | None = None
+    writes: bool = False
 
 
 def from_jsonrpc(error: Mapping[str, Any], asker: Asker) -> OdooportError:
@@ -211,12 +219,40 @@ def _crash(kind: str, message: str, debug: str, asker: Asker) -> OdooportError:
             f"Odoo's server has no database {asker.database!r} that it can open; "
             "check the name."
         )
+    if asker.writes and _may_be_committed(debug):
+        return OutcomeUnknown(
+            "Odoo failed while it saved the changes, or right after that: they may or "
+            "may not be there. Check before you ask for it again."
+        )
+    if kind == _POOL_IS_FULL or (
+        kind == _CANNOT_CONNECT and _raised_in(debug) == _CONNECTS
+    ):
+        error = GatewayUnavailable(
+            "Odoo has no connection to its own database at the moment, so nothing was "
+            "done. Try again later; if that stays so, its administrator should see "
+            "that PostgreSQL runs and takes as many connections as Odoo may open."
+        )
+        error.down = True
+        return error
     if kind.endswith("AttributeError") and _raised_in(debug) == _LOOKS_UP:
         return _no_method(message.strip())
     return OdooFailed(
         "Odoo failed on this call and rolled it back; its own log has the cause. "
         "Check the arguments; asking again will not help.",
         debug=debug,
+    )
+
+
+def _may_be_committed(debug: str) -> bool:
+    """Whether Odoo crashed in the commit of a call or after it.
+
+    Then it calls what waited for the commit, and tells its other processes what changed
+    (``sql_db.py``, ``commit``; ``modules/registry.py``, ``signal_changes``).
+    """
+    return any(
+        frame["name"] == "signal_changes"
+        or (frame["name"] == "commit" and frame["file"].endswith("sql_db.py"))
+        for frame in _FRAME.finditer(debug)
     )
 
 

@@ -246,7 +246,7 @@ class Json2Gateway:
                 return value
             match value:
                 case {"name": str(), "message": str()}:
-                    asker = Asker(session.database, session.uid)
+                    asker = Asker(session.database, session.uid, may_write)
                     raise from_json2(value, asker)
                 case _:
                     pass

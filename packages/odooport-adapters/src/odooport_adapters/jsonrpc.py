@@ -67,7 +67,7 @@ class JsonRpcGateway:
     async def execute(self, session: Session, call: Call) -> Any:
         """Run one method; see ``OdooGateway``."""
         arguments = execute_arguments(session, call, _RULES)
-        asker = Asker(session.database, session.uid)
+        asker = Asker(session.database, session.uid, writes(call))
         answer = await self.ask(
             "object", "execute_kw", arguments, asker, may_write=writes(call)
         )

@@ -76,7 +76,7 @@ class XmlRpcGateway:
             AnswerLost: The call is done, and Odoo could not encode what it returned.
         """
         arguments = execute_arguments(session, call, _RULES)
-        asker = Asker(session.database, session.uid)
+        asker = Asker(session.database, session.uid, writes(call))
         answer = await self.ask(
             "object", "execute_kw", arguments, asker, may_write=writes(call)
         )

@@ -376,12 +376,14 @@ class Settings(BaseModel):
         json_schema_extra=_by("ODOOPORT_GRACE"),
     )
     odoo_concurrency: int = Field(
-        default=64,
+        default=32,
         ge=1,
         le=1000,
         description=(
             "How many calls may be under way at the same time at one Odoo. Up to four "
-            "times as many wait for a place; more are refused."
+            "times as many wait for a place; more are refused. Odoo opens at most 64 "
+            "connections to its database unless told (`db_maxconn`), and a call may "
+            "need two."
         ),
         json_schema_extra=_by("ODOOPORT_ODOO_CONCURRENCY"),
     )
