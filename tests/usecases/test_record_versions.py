@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from odooport import (
     Unaudited,
     Unlimited,
 )
+from odooport_adapters import MemoryGateway
 from tests.usecases.conftest import ADMIN, CountingGateway
 
 PARTNER = "res.partner"
@@ -233,3 +235,39 @@ async def test_versions_that_were_read_in_too_many_ways_are_refused(
         await odoo.write(PARTNER, ids, {"comment": "x"}, if_match=known)
     assert "write" not in gateway.called
     await odoo.write(PARTNER, ids[:8], {"comment": "x"}, if_match=known[:8])
+
+
+async def test_a_change_of_what_was_not_read_is_told_by_its_moment() -> None:
+    now = [datetime(2026, 3, 18, 12, 0, tzinfo=UTC)]
+    odoo = Odoo.connect(MemoryGateway.demo(clock=lambda: now[0]), ADMIN)
+    one = await made(odoo)
+    known = await version(odoo, one, ["name"])
+    now[0] += timedelta(seconds=2)
+    await odoo.write(PARTNER, [one], {"phone": "1"})
+    with pytest.raises(RecordChanged) as caught:
+        await odoo.write(PARTNER, [one], {"name": "Bea"}, if_match=[known])
+    assert caught.value.changes[0].fields == ()
+
+
+async def test_a_record_that_is_pointed_at_may_be_called_otherwise(odoo: Odoo) -> None:
+    one = await made(odoo, country_id=20)
+    known = await version(odoo, one, ["country_id"])
+    await odoo.write("res.country", [20], {"name": "Belgica"})
+    await odoo.write(PARTNER, [one], {"name": "Bea"}, if_match=[known])
+
+
+async def test_the_content_of_files_is_no_part_of_a_version(odoo: Odoo) -> None:
+    values = {"name": "a.txt", "datas": "YQ=="}
+    (one,) = await odoo.create("ir.attachment", values)
+    fields = ["name", "datas"]
+    (found,) = await odoo.read_versions("ir.attachment", [one], fields=fields)
+    (name,) = await odoo.read_versions("ir.attachment", [one], fields=["name"])
+    digests = {RecordVersion.parse(it.version).digests for it in (found, name)}
+    assert len(digests) == 1
+
+
+async def test_a_text_that_is_too_long_for_a_version_is_none(odoo: Odoo) -> None:
+    one = await made(odoo)
+    known = await version(odoo, one, ["name"])
+    with pytest.raises(InvalidRequest, match="no version"):
+        RecordVersion.parse(known + "A" * 20_000)
