@@ -1285,3 +1285,16 @@ def test_plain_http_to_another_machine_is_refused(url: str, allowed: tuple[str, 
         check_transport(connection(url), allowed)
     assert "'shop'" in caught.value.message
     assert "hunter2" not in caught.value.message
+
+
+async def test_a_body_that_does_not_come_in_time_is_refused(door: Door):
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    kind = {"Content-Type": "application/json"}
+    async with asyncio.timeout(PATIENCE), door.client(deadline=0.2) as http:
+        answer = await http.post(door.path, content=slowly(), headers=kind)
+    assert told(answer)["code"] == "invalid_request"
+    assert "nothing was done" in told(answer)["detail"]
+    assert door.kept.last()[:2] == (door.name, "invalid_request")

@@ -1,12 +1,15 @@
-"""Readers who ask for much and take little: what they can make a service hold."""
+"""Callers who take or send next to nothing: what they can make a service hold."""
 
 import asyncio
 import signal
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from odooport_runtime.serving import HEAD_SECONDS
 
 from .slow_odoo import PATIENCE, Process, serving, soon
 
@@ -18,6 +21,7 @@ MEGABYTE = 1024 * 1024
 READERS = 20
 ANSWER = 8 * MEGABYTE
 STALLED = 2.0
+MARGIN = 5.0
 
 SERVICE = f"""
 import asyncio, os, sys, time
@@ -125,3 +129,47 @@ async def test_a_reader_who_does_not_read_does_not_keep_a_service_from_ending(
             began = time.monotonic()
             assert await service.ended() == 0
             assert time.monotonic() - began < 1 + 2
+
+
+HALF = b"GET / HTTP/1.1\r\nHost: local"
+
+
+async def test_a_head_that_does_not_come_in_time_is_not_waited_for(tmp_path: Path):
+    async with serving(IMPATIENT, {}, tmp_path) as service:
+        silent, half, late = [await service.line() for _ in range(3)]
+        half.writer.write(HALF)
+        assert (await late.ask("GET", "/")).status == 200
+        late.writer.write(HALF)
+        began = time.monotonic()
+        async with asyncio.timeout(HEAD_SECONDS + PATIENCE):
+            for line in (silent, half, late):
+                with suppress(ConnectionResetError):
+                    assert await line.reader.read() == b""
+        assert HEAD_SECONDS - 2 < time.monotonic() - began < HEAD_SECONDS + MARGIN
+        assert (await (await service.line()).ask("GET", "/")).status == 200
+
+
+async def test_a_head_that_comes_in_pieces_is_waited_for(tmp_path: Path):
+    async with serving(IMPATIENT, {}, tmp_path) as service:
+        line = await service.line()
+        for _ in range(2):
+            line.writer.write(HALF)
+            await line.writer.drain()
+            line.writer.write(b"host\r\n\r\n")
+            head = await line.reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ")
+            await line.reader.readexactly(1)
+
+
+async def test_an_answer_that_takes_longer_than_a_head_may_is_not_cut_off(
+    tmp_path: Path,
+):
+    async with serving(["-c", SERVICE, "60", "1"], {}, tmp_path) as service:
+        reader = await ask(service)
+        try:
+            await asyncio.sleep(
+                HEAD_SECONDS + 1
+            )  # what is tested is that it takes time
+            assert await rest_of(reader) > ANSWER
+        finally:
+            reader.close()

@@ -314,6 +314,7 @@ class Front:
             send,
             most=self._rules.max_body,
             stalled=self._rules.stalled,
+            deadline=deadline,
             cut_off=state.get(CUT_OFF),
         )
         status: int | None = None
@@ -666,12 +667,14 @@ class _Line:
         *,
         most: int,
         stalled: float,
+        deadline: float | None,
         cut_off: Callable[[], None] | None,
     ) -> None:
         self._receive = receive
         self._send = send
         self._most = most
         self._stalled = stalled
+        self._deadline = deadline
         self._cut_off = cut_off
         self._task = asyncio.current_task()
         self._listening: asyncio.Task[None] | None = None
@@ -708,7 +711,15 @@ class _Line:
             await self._gone.wait()
             return {"type": "http.disconnect"}
         if self._body is None:
-            body = await self._whole()
+            left = None if self._deadline is None else self._deadline - time.monotonic()
+            try:
+                async with asyncio.timeout(left):
+                    body = await self._whole()
+            except TimeoutError as exc:
+                raise InvalidRequest(
+                    "The body did not come in the time that the request has, so "
+                    "nothing was done. Send it faster, or less of it."
+                ) from exc
             if body is None:
                 self.left = self._given = True
                 self._gone.set()

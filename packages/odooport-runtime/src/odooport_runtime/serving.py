@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -42,6 +42,9 @@ _LINGER_SECONDS = 30.0
 _HEAD_BYTES = 32 * 1024
 """How much of a request's head may come before it is whole: the headers and the address
 may have half of it each, which the front sees to."""
+
+HEAD_SECONDS = 10.0
+"""How long the head of a request may take to become whole."""
 
 type TlsFiles = tuple[Path, Path]
 """The PEM files with the certificate and with its key."""
@@ -170,10 +173,32 @@ class _Protocol(H11Protocol):
         state = {**app_state, CUT_OFF: self.cut_off}
         super().__init__(config, server_state, state, _loop)
         self.closed: asyncio.Future[None] = self.loop.create_future()
+        self._head_is_due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the head of a request, but not for ever."""
+        super().connection_made(cast("asyncio.Transport", transport))  # what TCP has
+        self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; a head that has begun must become whole in time."""
+        super().data_received(data)
+        # Before the first request there is no cycle.
+        if getattr(self.cycle, "response_complete", True):
+            self._expect_head()
+        elif self._head_is_due is not None:
+            self._head_is_due.cancel()
+            self._head_is_due = None
+
+    def _expect_head(self) -> None:
+        if self._head_is_due is None:
+            self._head_is_due = self.loop.call_later(HEAD_SECONDS, self.cut_off)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take note that the connection is gone."""
         super().connection_lost(exc)
+        if self._head_is_due is not None:
+            self._head_is_due.cancel()
         if not self.closed.done():
             self.closed.set_result(None)
 
