@@ -15,7 +15,6 @@ import xmlrpc.client
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 from xml.parsers import expat
 
@@ -560,30 +559,6 @@ def redirect(to: str) -> Fault:
         await it.send(b"", status=307, Location=to)
 
     return fault
-
-
-FAULTS: Mapping[str, Fault] = MappingProxyType(
-    {
-        "no_answer": no_answer,
-        "no_answer_though_done": no_answer_though_done,
-        "drop_before": drop_before,
-        "drop_after": drop_after,
-        "drop_midway": drop_midway,
-        "cut_short": cut_short,
-        "unfinished_chunks": unfinished_chunks,
-        "byte_by_byte": byte_by_byte(0.2),
-        "trickle": trickle,
-        "bad_gateway_before": bad_gateway_before,
-        "bad_gateway_after": bad_gateway_after,
-        "reset": reset,
-        "endless": endless,
-        "bomb": bomb,
-        "deep": deep,
-        "wrong_type": wrong_type,
-        "garbled": garbled,
-    }
-)
-"""Every fault that needs nothing to be told, by its name."""
 
 
 @dataclass(slots=True)

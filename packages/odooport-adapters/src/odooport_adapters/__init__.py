@@ -4,7 +4,8 @@ Each gateway is an ``odooport.ports.OdooGateway``. The wires share one ``OdooHtt
 a pooled HTTP client of one Odoo server; who opens it closes it.
 """
 
-from odooport_adapters.breaker import BreakerGateway, BulkheadGateway
+from odooport_adapters.breaker import BreakerGateway
+from odooport_adapters.bulkhead import BulkheadGateway
 from odooport_adapters.http import HttpLimits, OdooHttp, tls_context
 from odooport_adapters.instances import InstanceGateway
 from odooport_adapters.json2 import Json2Gateway

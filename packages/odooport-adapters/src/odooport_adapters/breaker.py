@@ -1,14 +1,13 @@
-"""Gateways that keep an Odoo in trouble from taking everybody's time and places.
+"""A gateway that keeps an Odoo that is away from taking everybody's time.
 
-Each stands before the gateway of one instance. The breaker answers at once while that
-Odoo is away; the bulkhead bounds how many calls to it are under way, and how many wait.
+It stands before the gateway of one instance, and answers at once while that Odoo is
+away.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -33,11 +32,6 @@ _LONGEST_PAUSE = 30.0
 _PROBE_SECONDS = 2.0
 _SOONEST = 0.1
 """The shortest time that anybody is told to wait, seconds."""
-
-_PLACES = 64
-_WAITING = 256
-_LONGEST_WAIT = 10.0
-_BUSY_RETRY_AFTER = 1.0
 
 
 class _Sign(Enum):
@@ -218,102 +212,9 @@ def _sign(error: OdooportError) -> _Sign:
     return _Sign.ALIVE
 
 
-class BulkheadGateway:
-    """Lets so many calls to an Odoo be under way, so many wait, and refuses the rest.
-
-    Whoever waits is let through in order, and given up after a while. A place is given
-    back when its call ends, in whatever way.
-
-    Args:
-        gateway: The gateway of the instance.
-        places: How many calls may be under way at once.
-        waiting: How many more may wait.
-        longest_wait: How long one waits at the most, in seconds; less if the request's
-            deadline comes earlier.
-
-    Attributes:
-        gateway: The gateway of the instance.
-    """
-
-    def __init__(
-        self,
-        gateway: OdooGateway,
-        *,
-        places: int = _PLACES,
-        waiting: int = _WAITING,
-        longest_wait: float = _LONGEST_WAIT,
-    ) -> None:
-        self.gateway = gateway
-        self._places = asyncio.Semaphore(places)
-        self._most_waiting = waiting
-        self._longest_wait = longest_wait
-        self._waiting = 0
-
-    async def version(self, instance: str) -> ServerVersion:
-        """Answer what the server says of itself; see ``OdooGateway``.
-
-        Raises:
-            GatewayUnavailable: Also, with ``retry_after``, if there was no place; so do
-                the other methods.
-        """
-        async with self._place():
-            return await self.gateway.version(instance)
-
-    async def authenticate(self, credentials: Credentials) -> Session:
-        """Log in; see ``OdooGateway``."""
-        async with self._place():
-            return await self.gateway.authenticate(credentials)
-
-    async def execute(self, session: Session, call: Call) -> Any:
-        """Run one method; see ``OdooGateway``."""
-        async with self._place():
-            return await self.gateway.execute(session, call)
-
-    async def methods(
-        self, session: Session, model: str
-    ) -> Sequence[MethodInfo] | None:
-        """Answer what the server tells of its methods; see ``OdooGateway``."""
-        async with self._place():
-            return await self.gateway.methods(session, model)
-
-    @asynccontextmanager
-    async def _place(self) -> AsyncGenerator[None]:
-        if self._places.locked():
-            await self._wait()
-        else:
-            await self._places.acquire()  # at once
-        try:
-            yield
-        finally:
-            self._places.release()
-
-    async def _wait(self) -> None:
-        rest = left()
-        seconds = self._longest_wait if rest is None else min(self._longest_wait, rest)
-        if self._waiting >= self._most_waiting:
-            raise _busy()
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(seconds):
-                await self._places.acquire()
-        except TimeoutError:
-            raise _busy() from None
-        finally:
-            self._waiting -= 1
-
-
-def _busy() -> GatewayUnavailable:
-    return GatewayUnavailable(
-        "Too many calls to this Odoo are under way, so nothing was sent. Ask again in "
-        f"{_BUSY_RETRY_AFTER:.0f} second.",
-        retry_after=_BUSY_RETRY_AFTER,
-    )
-
-
 def _not_negative(seconds: float | None) -> float | None:
     return None if seconds is None else max(0.0, seconds)
 
 
 if TYPE_CHECKING:
-    _breaker: type[OdooGateway] = BreakerGateway
-    _bulkhead: type[OdooGateway] = BulkheadGateway
+    _: type[OdooGateway] = BreakerGateway
