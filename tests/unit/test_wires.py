@@ -380,6 +380,39 @@ async def test_a_closed_client_says_so(wire):
         await GATEWAYS[wire](http).execute(SESSION, WRITE)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_an_odoo_is_reached_by_its_address_and_by_its_name(host):
+    answers = saying(http_of(answer_of("jsonrpc", ROWS), TYPES["jsonrpc"]))
+    async with serving(answers) as server:
+        port = server.address.rpartition(":")[2]
+        async with OdooHttp(f"http://{host}:{port}") as http:
+            assert await JsonRpcGateway(http).execute(SESSION, READ) == ROWS
+
+
+async def test_a_large_request_arrives_whole(wire):
+    text = "é" * 3_000_000
+    answers = saying(http_of(answer_of(wire, True), TYPES[wire]))
+    async with serving(answers) as server, OdooHttp(server.address) as http:
+        call = Call("res.partner", "write", ([1], {"comment": text}))
+        assert await GATEWAYS[wire](http).execute(SESSION, call) is True
+        assert text.encode() in server.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [(WRITE, errors.OutcomeUnknown), (READ, errors.GatewayUnavailable)],
+)
+async def test_closing_the_client_ends_the_calls_that_are_under_way(call, kind):
+    async with serving(silence) as server:
+        http = OdooHttp(server.address)
+        waiting = asyncio.ensure_future(JsonRpcGateway(http).execute(SESSION, call))
+        await server.asked.wait()
+        await http.aclose()
+        async with asyncio.timeout(5):
+            with pytest.raises(kind, match="broke"):
+                await waiting
+
+
 # Answers that are none
 
 
@@ -477,6 +510,11 @@ UNREADABLE = {
         .replace(b"<param>", b"")
         .replace(b"</param>", b""),
         "bad bytes": answer_of("xmlrpc", "x").replace(b">x<", b">\xff<"),
+        "an unknown type": xml_answer(b"<value><colour>red</colour></value>"),
+        "too deep for us only": xml_answer(
+            b"<value><array><data>" * 201 + b"</data></array></value>" * 201
+        ),
+        "entities in another encoding": LAUGHS.decode().encode("utf-16"),
     },
     "jsonrpc": {
         "deep nesting": b"[" * 200_000,
@@ -489,6 +527,9 @@ UNREADABLE = {
         "other JSON": b'{"id": 1, "login": "page"}',
         "a strange error": b'{"jsonrpc": "2.0", "id": 1, "error": "Oh"}',
         "bad bytes": b'{"jsonrpc": "2.0", "id": 1, "result": "\xff"}',
+        "no finite number": b'{"jsonrpc": "2.0", "id": 1, "result": 1e400}',
+        "half a character": b'{"jsonrpc": "2.0", "id": 1, "result": "\\ud800"}',
+        "two answers": answer_of("jsonrpc", 1) * 2,
     },
 }
 
@@ -595,6 +636,31 @@ async def test_a_large_answer_is_decoded_whole(wire):
     body = answer_of(wire, rows)
     assert len(body) > 128 * 1024 or wire == "jsonrpc"
     assert await outcome(wire, READ, body) == rows
+
+
+async def test_text_of_blanks_is_kept(wire):
+    texts = ["", " ", "\n", " \n\t ", "a  b", " <b> & ]]> ", "\u2028é\U0001f600"]
+    rows = [{"id": 1, " ": text, "all": [*texts, [text]]} for text in texts]
+    assert await outcome(wire, READ, answer_of(wire, rows)) == rows
+
+
+async def test_text_of_xmlrpc_may_have_comments_and_sections_and_no_type():
+    value = b"<value><string>a<!-- no -->b<![CDATA[<c>]]><?no?>d</string></value>"
+    assert await outcome("xmlrpc", READ, xml_answer(value)) == "ab<c>d"
+    assert await outcome("xmlrpc", READ, xml_answer(b"<value> a </value>")) == " a "
+
+
+async def test_a_text_of_many_megabytes_is_read(wire):
+    text = "x" * 11_000_000  # more than an XML parser takes unless told
+    assert await outcome(wire, READ, answer_of(wire, text)) == text
+
+
+async def test_whole_numbers_of_any_size_stay_whole():
+    large = 2**70
+    assert await outcome("jsonrpc", READ, answer_of("jsonrpc", [large, -large])) == [
+        large,
+        -large,
+    ]
 
 
 # Many at once

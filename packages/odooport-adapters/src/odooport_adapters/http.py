@@ -11,11 +11,12 @@ import ssl
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, cast
 
+import httpcore2
 import httpx2
 
 from odooport.deadlines import left
@@ -26,6 +27,7 @@ from odooport.errors import (
     InvalidRequest,
     OutcomeUnknown,
 )
+from odooport_adapters.connections import PooledTransport
 
 _MIB = 1024 * 1024
 _OK = 200
@@ -33,8 +35,27 @@ _OK = 200
 _HOST = re.compile(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?|[0-9a-f]*:[0-9a-f:.]+")
 """A host name in ASCII, or an address; anything else breaks the resolver."""
 
+_HEADERS: Mapping[str, str] = MappingProxyType(
+    {
+        "Accept": "*/*",
+        "Accept-Encoding": "gzip",
+        "Connection": "keep-alive",
+        "User-Agent": "odooport",
+    }
+)
+
+_PATHS = 256
+"""How many paths are kept parsed; the two older wires have three."""
+
 _KEEP_ALIVE_SECONDS = 5.0
 """How long an idle connection is kept: less than any usual server keeps it."""
+
+_TIMEOUTS = (TimeoutError, httpcore2.TimeoutException, httpx2.TimeoutException)
+_BROKEN = (
+    *(OSError, httpx2.HTTPError, httpx2.StreamError),
+    *(httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException),
+)
+"""What our own transport raises, and what another one may."""
 
 _NEVER_REACHED_ODOO = frozenset(
     {400, 401, 404, 405, 407, 411, 413, 414, 415, 417, 421, 426, 429, 431}
@@ -166,29 +187,21 @@ class OdooHttp:
     ) -> None:
         self._limits = limits
         self._on_network = transport is None
-        url = _parse_address(address)
-        if tls is None and url.scheme == "https":
+        self._address = _parse_address(address)
+        if tls is None and self._address.scheme == "https":
             tls = tls_context()
-        self._client = httpx2.AsyncClient(
-            base_url=url,
-            # plain HTTP needs no authorities, which take a while to load
-            verify=tls or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            transport=transport,
-            follow_redirects=False,
-            trust_env=False,
-            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
-            headers={"User-Agent": "odooport", "Accept-Encoding": "gzip"},
-            limits=httpx2.Limits(
-                max_connections=limits.connections,
-                max_keepalive_connections=limits.connections,
-                keepalive_expiry=_KEEP_ALIVE_SECONDS,
-            ),
-            timeout=httpx2.Timeout(
-                limits.read_seconds,
-                connect=limits.connect_seconds,
-                pool=limits.connect_seconds,
-            ),
+        self._transport = transport or PooledTransport(
+            tls if self._address.scheme == "https" else None,
+            connections=limits.connections,
+            keep_seconds=_KEEP_ALIVE_SECONDS,
         )
+        self._is_closed = False
+        self._urls = lru_cache(_PATHS)(self._url)  # parsing one takes a while
+        self._timeout = httpx2.Timeout(
+            limits.read_seconds,
+            connect=limits.connect_seconds,
+            pool=limits.connect_seconds,
+        ).as_dict()
 
     async def __aenter__(self) -> Self:
         return self
@@ -203,7 +216,8 @@ class OdooHttp:
 
     async def aclose(self) -> None:
         """Close every connection; calls that are under way fail."""
-        await self._client.aclose()
+        self._is_closed = True
+        await self._transport.aclose()
 
     async def post(
         self,
@@ -282,7 +296,7 @@ class OdooHttp:
         *,
         writes: bool,
     ) -> HttpAnswer:
-        if self._client.is_closed:
+        if self._is_closed:
             raise GatewayUnavailable("The connection to Odoo is closed already.")
         allowed, rest = self._limits.call_seconds, left()
         seconds = allowed if rest is None else min(allowed, rest)
@@ -298,27 +312,29 @@ class OdooHttp:
             nonlocal sent
             sent = sent or event.endswith(".send_request_headers.started")
 
+        request = httpx2.Request(
+            "GET" if body is None else "POST",
+            self._urls(path),
+            content=body,
+            headers={**_HEADERS, **headers},
+            extensions={"timeout": self._timeout, "trace": watch},
+        )
         try:
-            async with (
-                asyncio.timeout(seconds),
-                self._client.stream(
-                    "GET" if body is None else "POST",
-                    path,
-                    content=body,
-                    headers=headers,
-                    extensions={"trace": watch},
-                ) as response,
-            ):
-                is_data = judge(response)
-                return HttpAnswer(
-                    response.status_code,
-                    is_data,
-                    await self._read(response, writes=writes) if is_data else b"",
-                )
-        except (httpx2.HTTPError, httpx2.StreamError, OSError) as exc:
+            async with asyncio.timeout(seconds):
+                response = await self._transport.handle_async_request(request)
+                try:
+                    is_data = judge(response)
+                    return HttpAnswer(
+                        response.status_code,
+                        is_data,
+                        await self._read(response, writes=writes) if is_data else b"",
+                    )
+                finally:
+                    await response.aclose()
+        except _BROKEN as exc:
             if not sent:
                 error: GatewayError = _not_reached(exc)
-            elif isinstance(exc, httpx2.TimeoutException | TimeoutError):
+            elif isinstance(exc, _TIMEOUTS):
                 error = _lost("Odoo did not answer in time.", writes=writes)
                 error.down = True
             else:
@@ -330,6 +346,11 @@ class OdooHttp:
             if isinstance(exc, TimeoutError) and not is_long:
                 error.down = False
             raise error from exc
+
+    def _url(self, path: str) -> httpx2.URL:
+        """Answer where a path below the address is."""
+        base = self._address.raw_path.rstrip(b"/")
+        return self._address.copy_with(raw_path=base + path.encode())
 
     async def _read(self, response: httpx2.Response, *, writes: bool) -> bytes:
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
@@ -491,7 +512,7 @@ def _page(*, writes: bool) -> GatewayError:
 
 def _not_reached(exc: Exception) -> GatewayUnavailable:
     """Make the error for a request that never left."""
-    if isinstance(exc, httpx2.PoolTimeout):
+    if isinstance(exc, httpx2.PoolTimeout | httpcore2.PoolTimeout):
         return GatewayUnavailable(
             "All connections to Odoo are busy. Nothing was sent; try again later.",
             retry_after=_BUSY_SECONDS,
@@ -527,7 +548,7 @@ def _why_not_reached(error: Exception) -> str:
                 "Nothing listens at Odoo's address. Nothing was sent; check the "
                 "address and the port, and whether Odoo runs."
             )
-    if isinstance(error, httpx2.TimeoutException | TimeoutError):
+    if isinstance(error, _TIMEOUTS):
         return (
             "Odoo's address does not answer. Nothing was sent; check the address, "
             "and whether a firewall stands between."

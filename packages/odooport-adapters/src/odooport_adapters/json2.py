@@ -7,14 +7,15 @@ Sources: ``addons/rpc/controllers/json2.py``, ``odoo/http.py`` (``Json2Dispatche
 ``addons/base/models/ir_http.py`` (bearer) and ``addons/api_doc`` of Odoo 19.
 """
 
-import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Never, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+import msgspec
 
 from odooport.catalogue import MethodInfo
 from odooport.errors import (
@@ -260,7 +261,7 @@ class Json2Gateway:
 
 def encode(named: Mapping[str, Any]) -> bytes:
     """Write a request."""
-    return json.dumps(named, ensure_ascii=False, separators=(",", ":")).encode()
+    return msgspec.json.encode(named)
 
 
 def _headers(session: Session) -> dict[str, str]:
@@ -276,13 +277,9 @@ def _headers(session: Session) -> dict[str, str]:
 
 def _decoded(answer: HttpAnswer, *, writes: bool) -> Any:
     try:
-        return json.loads(answer.body.decode(), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as exc:
+        return msgspec.json.decode(answer.body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
         raise unreadable("Odoo's answer is no readable JSON.", writes=writes) from exc
-
-
-def _refuse_constant(name: str) -> Never:
-    raise ValueError(f"{name} is no number in JSON")
 
 
 def _no_database(database: str) -> AuthenticationFailed:

@@ -6,10 +6,11 @@ faster. A method that returned None answers with neither ``result`` nor ``error`
 """
 
 import itertools
-import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Never, cast
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
 
 from odooport.catalogue import MethodInfo
 from odooport.model import Call, Credentials, ServerVersion, Session
@@ -112,14 +113,14 @@ class JsonRpcGateway:
             writes=may_write,
         )
         try:
-            answer = _read(body, number)
-        except (ValueError, RecursionError) as exc:
+            answer = decode(body, number)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
             raise unreadable(
                 "Odoo's answer is no readable JSON-RPC.", writes=may_write
             ) from exc
         if "error" not in answer:
             return answer.get("result")
-        error = cast("Mapping[str, Any]", answer["error"])  # _read has seen to it
+        error = cast("Mapping[str, Any]", answer["error"])  # decode has seen to it
         if error.get("code") == _NOT_FOUND:
             raise not_executed(
                 "That server has no JSON-RPC service; use XML-RPC.", writes=may_write
@@ -131,11 +132,16 @@ def encode(number: int, service: str, method: str, arguments: list[Any]) -> byte
     """Write a request."""
     params = {"service": service, "method": method, "args": arguments}
     request = {"jsonrpc": "2.0", "method": "call", "id": number, "params": params}
-    return json.dumps(request, ensure_ascii=False, separators=(",", ":")).encode()
+    return msgspec.json.encode(request)
 
 
-def _read(body: bytes, number: int) -> dict[str, Any]:
-    raw: Any = json.loads(body.decode(), parse_constant=_refuse_constant)
+def decode(body: bytes, number: int) -> dict[str, Any]:
+    """Read an answer to a request.
+
+    Raises:
+        ValueError: It is none, or the decoder's own errors.
+    """
+    raw: Any = msgspec.json.decode(body)
     if not isinstance(raw, dict):
         raise ValueError("an answer is an object")
     answer = cast("dict[str, Any]", raw)
@@ -147,10 +153,6 @@ def _read(body: bytes, number: int) -> dict[str, Any]:
     if "jsonrpc" not in answer or answer.get("id") != number:
         raise ValueError("this answers another request")
     return answer
-
-
-def _refuse_constant(name: str) -> Never:
-    raise ValueError(f"{name} is no number in JSON")
 
 
 if TYPE_CHECKING:
