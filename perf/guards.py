@@ -3,31 +3,35 @@
 Over the in-memory Odoo, one of each in turn: the bare call, the use case without any
 guard, and with every guard: the key is looked up, the role hides fields and requires a
 domain, budgets by key, role and address are counted, a place is held, and the audit
-keeps a chained line. Prints the median of each, and how much that is above the bare
-call of the same thing.
-
-Usage: ``python perf/guards.py [ROUNDS]``
+keeps a chained line. The figures are how many milliseconds the median of each is above
+the median of the bare call of the same thing; and how long it takes to make clean
+values of 10,000 rows, over decoding their JSON.
 """
 
 import asyncio
+import json
 import logging
-import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from figures import Figure, options, report
 from interleaved import measure
+from targets import FIELDS, MODEL, SIX_FIELDS
 
 from odooport import Call, Credentials, Odoo
+from odooport.schema import ModelSchema
+from odooport.values import record_out
 from odooport_runtime.container import Container, shutdown
 from odooport_runtime.settings import Settings
 
 ROUNDS = 500
 WARM_UP = 50
-MODEL = "res.partner"
+ROWS = 10_000
+ROW_ROUNDS = 15
+FEW = 10
 LOGIN = Credentials("demo", "admin", "admin")
-FIELDS = ["name", "city", "country_id"]
 ROLE = {
     "inherits": "editor",
     "rate_limit": "1000000/minute",
@@ -40,12 +44,31 @@ ROLE = {
         }
     ],
 }
+CALLS = {
+    "count": Call(MODEL, "search_count", ([],)),
+    "read": Call(MODEL, "read", ([1], FIELDS)),
+    "search_10": Call(
+        MODEL,
+        "search_read",
+        (),
+        {"domain": [], "fields": FIELDS, "limit": FEW + 1, "order": "id"},
+    ),
+    "write": Call(MODEL, "write", ([1], {"city": "Namur"})),
+}
+"""The bare call of each thing."""
 
 type Use = Callable[[Odoo], Awaitable[object]]
 
+USES: dict[str, Use] = {
+    "count": lambda odoo: odoo.count(MODEL),
+    "read": lambda odoo: odoo.read(MODEL, [1], fields=FIELDS),
+    "search_10": lambda odoo: odoo.search_read(MODEL, fields=FIELDS, limit=FEW),
+    "write": lambda odoo: odoo.write(MODEL, [1], {"city": "Namur"}),
+}
 
-async def main(rounds: int) -> None:
-    """Measure, and print a table."""
+
+async def main(rounds: int, to: Path | None) -> None:
+    """Measure, and report the figures."""
     logging.getLogger("odooport").setLevel(logging.WARNING)
     async with AsyncExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -70,26 +93,73 @@ async def main(rounds: int) -> None:
             )
             return await use(Odoo(gate, caller))
 
-        calls = {
-            "count": Call(MODEL, "search_count", ([["active", "=", True]],)),
-            "read": Call(MODEL, "read", ([1], FIELDS)),
-        }
-        uses: dict[str, Use] = {
-            "count": lambda odoo: odoo.count(MODEL),
-            "read": lambda odoo: odoo.read(MODEL, [1], fields=FIELDS),
-        }
         asks: dict[str, Callable[[], Awaitable[object]]] = {}
-        for name, call in calls.items():
+        for name, call in CALLS.items():
             asks[f"{name}: bare"] = lambda call=call: gateway.execute(session, call)
-            asks[f"{name}: use case"] = lambda use=uses[name]: use(plain)
-            asks[f"{name}: all guards"] = lambda use=uses[name]: guarded(use)
+            asks[f"usecase.{name}.ms"] = lambda use=USES[name]: use(plain)
+            asks[f"guards.{name}.ms"] = lambda use=USES[name]: guarded(use)
         medians = await measure(asks, rounds, warm_up=WARM_UP)
-    print(f"{rounds} rounds, medians")
-    print(f"{'way':20} {'ms':>8} {'above bare':>11}")
-    for name, median in medians.items():
-        bare = medians[f"{name.partition(':')[0]}: bare"]
-        print(f"{name:20} {median:8.3f} {median - bare:+11.3f}")
+        schema = await gate.full_schema(LOGIN, MODEL)
+        figures = [
+            Figure(
+                f"{kind}.{name}.ms",
+                medians[f"{kind}.{name}.ms"] - medians[f"{name}: bare"],
+                "ms",
+                f"{what} over the bare call ({medians[f'{name}: bare']:.3f} ms)",
+            )
+            for name in CALLS
+            for kind, what in (
+                ("usecase", "the use case without guards"),
+                ("guards", "the use case with every guard"),
+            )
+        ]
+        figures += [
+            Figure(
+                f"guards.{name}.over_bare",
+                medians[f"guards.{name}.ms"] / medians[f"{name}: bare"],
+                "x",
+                "the use case with every guard over the bare call",
+            )
+            for name in CALLS
+        ]
+        figures.append(await values_out(schema))
+    report(figures, to)
+
+
+async def values_out(schema: ModelSchema) -> Figure:
+    """Measure making clean values of many rows beside decoding their JSON."""
+    rows = [
+        {
+            "id": number,
+            "name": f"Perf Partner {number:06}",
+            "email": f"partner{number}@example.com",
+            "city": f"City {number % 97}",
+            "country_id": [20, "Belgium"],
+            "phone": f"+32 2 {number:06}" if number % 2 else False,
+            "write_date": "2026-11-23 08:00:00",
+        }
+        for number in range(ROWS)
+    ]
+    if set(rows[0]) != {"id", *SIX_FIELDS}:
+        raise SystemExit("These rows are not those of the other benchmarks.")
+    text = json.dumps(rows)
+
+    async def decode() -> object:
+        return json.loads(text)
+
+    async def out() -> object:
+        return [record_out(schema, row) for row in rows]
+
+    medians = await measure({"json": decode, "out": out}, ROW_ROUNDS, warm_up=2)
+    return Figure(
+        "values.out.10000",
+        medians["out"] / medians["json"],
+        "x",
+        f"clean values of {ROWS} rows of six fields over decoding their JSON "
+        f"({medians['json']:.1f} ms)",
+    )
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS))
+    chosen = options(__doc__, rounds=ROUNDS).parse_args()
+    asyncio.run(main(chosen.rounds, chosen.json))

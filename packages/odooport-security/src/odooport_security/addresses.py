@@ -1,12 +1,15 @@
 """Where a request comes from, as far as it is counted."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 _UNKNOWN = "unknown"
 _LONGEST = 64
 _HOST_BITS = 64
+_REMEMBERED = 1024
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def network_of(address: str | None) -> str:
     """Answer what is counted as one place.
 

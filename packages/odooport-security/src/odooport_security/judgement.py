@@ -108,6 +108,7 @@ class Judgement:
         self._call = call
         self._sight = Sight(role, odoo, covers)
         self._writes = Writes(self._sight)
+        self._parsed: Domain | None = None
 
     async def decide(self) -> Decision:
         """Answer whether the call may run, and what shall be sent in its place.
@@ -373,19 +374,24 @@ class Judgement:
     # Fields
 
     def _domain(self, touched: Touched) -> Domain:
+        """Answer the domain that was asked for; it is read once."""
+        if self._parsed is not None:
+            return self._parsed
         if isinstance(touched.domain, str):
             raise Refused("A domain is a list of terms, not text.", "shape")
         try:
-            return Domain.parse(touched.domain or None)
+            self._parsed = Domain.parse(touched.domain or None)
         except InvalidRequest as error:
             raise Refused(error.message, "shape") from error
+        return self._parsed
 
     async def _check_fields(self, touched: Touched) -> None:
         call, model, sight = self._asked, self._asked.model, self._sight
-        for name in touched.fields or ():
-            if call.method == "fields_get":
-                continue  # what is hidden is left out of its answer
-            await self._check_asked(name)
+        if call.method in ("read", "search_read", "default_get"):
+            await sight.check_read(model, touched.fields or ())
+        elif call.method != "fields_get":  # what is hidden is left out of its answer
+            for name in touched.fields or ():
+                await self._check_asked(name)
         for name in touched.changed:
             await sight.check_field(model, name, reading=False)
         if call.method == "update_field_translations":
@@ -397,8 +403,6 @@ class Judgement:
             await self._check_specification(model, touched.specification, 0)
         for path in touched.paths:
             await self._check_path(path)
-        if call.method == "get_metadata":
-            return
 
     async def _check_asked(self, name: str) -> None:
         model, method = self._asked.model, self._asked.method
@@ -410,10 +414,7 @@ class Judgement:
             if not path.startswith("__"):
                 await self._sight.follow(model, path.split("."))
             return
-        reading = method in ("read", "search_read", "default_get")
-        if method == "update_field_translations":
-            reading = False
-        await self._sight.follow(model, name.split("."), reading=reading)
+        await self._sight.follow(model, name.split("."))
 
     async def _check_groups(self, touched: Touched) -> None:
         for group in touched.groupby:

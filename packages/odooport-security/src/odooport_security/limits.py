@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from limits import RateLimitItem, parse_many
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from odooport.errors import InvalidRequest
 from odooport.model import Caller, Quota
@@ -104,9 +103,10 @@ class RateLimits:
 class LimitsRateLimiter:
     """A ``RateLimiter`` that counts in this process, with the ``limits`` library.
 
-    Each budget is a sliding window: two counters, the older of which fades. All budgets
-    of a call are taken in one step of the event loop, so calls at the same time never
-    get more than a budget holds together. It belongs to one event loop.
+    Each budget is a sliding window: two counters, the older of which fades. The storage
+    is asked as the library's strategy does it, but a counter's name is made only once.
+    All budgets of a call are taken in one step of the event loop, so calls at the same
+    time never get more than a budget holds together. It belongs to one event loop.
 
     Args:
         limits: How much everybody may do.
@@ -126,10 +126,6 @@ class LimitsRateLimiter:
         self._storages = {
             bucket: BoundedStorage(most=most, clock=clock) for bucket in BUCKETS
         }
-        self._strategies = {
-            bucket: SlidingWindowCounterRateLimiter(storage)
-            for bucket, storage in self._storages.items()
-        }
         self._under_way: dict[str, int] = {}
 
     @property
@@ -147,22 +143,28 @@ class LimitsRateLimiter:
                 through.
         """
         cost = max(0, cost)
-        budgets = self._limits.budgets(caller)
+        drawn = [
+            (budget, budget.item.key_for(budget.name))
+            for budget in self._limits.budgets(caller)
+        ]
         # Nothing in here waits, so no other call comes between the test and the hit.
         fits = True
-        for bucket, name, item in budgets:
-            strategy = self._strategies[bucket]
-            fits &= await strategy.test(item, name, cost=min(cost, item.amount))
+        for (bucket, _, item), key in drawn:
+            seconds = item.get_expiry()
+            storage = self._storages[bucket]
+            before, turns_in, now, _ = await storage.get_sliding_window(key, seconds)
+            used = counted(seconds, before=before, now=now, turns_in=turns_in)
+            fits &= used <= item.amount - min(cost, item.amount)
         if fits and cost:
-            for bucket, name, item in budgets:
-                strategy = self._strategies[bucket]
-                await strategy.hit(item, name, cost=min(cost, item.amount))
+            for (bucket, _, item), key in drawn:
+                await self._storages[bucket].acquire_sliding_window_entry(
+                    key, item.amount, item.get_expiry(), min(cost, item.amount)
+                )
         quotas: list[Quota] = []
-        for budget in budgets:
+        for budget, key in drawn:
             seconds = budget.item.get_expiry()
-            before, turns_in, now, _ = await self._storages[
-                budget.bucket
-            ].get_sliding_window(budget.item.key_for(budget.name), seconds)
+            storage = self._storages[budget.bucket]
+            before, turns_in, now, _ = await storage.get_sliding_window(key, seconds)
             quotas.append(
                 quota_of(
                     budget,
@@ -209,6 +211,11 @@ def parse_budget(raw: str) -> RateLimitItem:
     return items[0]
 
 
+def counted(seconds: int, *, before: int, now: int, turns_in: float) -> int:
+    """Answer how much of a sliding window counts; see ``quota_of``."""
+    return math.floor(before * turns_in / seconds + now)
+
+
 def quota_of(
     budget: Budget, cost: int, *, before: int, now: int, turns_in: float
 ) -> Quota:
@@ -222,7 +229,7 @@ def quota_of(
         turns_in: Seconds until this window becomes the one before.
     """
     limit, seconds = budget.item.amount, budget.item.get_expiry()
-    used = math.floor(before * turns_in / seconds + now)
+    used = counted(seconds, before=before, now=now, turns_in=turns_in)
     most = limit - min(cost, limit)
     whole_in = turns_in + seconds if now else turns_in if before else 0.0
     wait = 0.0

@@ -76,6 +76,11 @@ class Rule:
     domain: Domain = field(default_factory=Domain)
     changes: bool = False
 
+    @cached_property
+    def names_me(self) -> bool:
+        """Whether what is required of records differs by Odoo user."""
+        return _names_me(self.domain.to_wire())
+
     def names(self, model: str) -> bool:
         """Whether it names the model exactly, without a glob."""
         return model in self.models
@@ -149,7 +154,7 @@ class Role:
         """The names of the fields that it hides or masks, on any model."""
         return frozenset(name for rule in self.rules for name in rule.hide | rule.mask)
 
-    @property
+    @cached_property
     def hides(self) -> bool:
         """Whether it hides or masks any field at all."""
         return bool(self.concealed)
@@ -229,6 +234,12 @@ _RuleName = Annotated[
         _RULE_NAME, "write letters, digits, spaces, hyphens, dots and underscores"
     ),
 ]
+
+
+def _names_me(wire: Any) -> bool:
+    if is_sequence(wire):
+        return any(map(_names_me, wire))
+    return bool(wire == ME)
 
 
 def _with_me(raw: Any) -> Any:

@@ -15,7 +15,7 @@ from odooport.domain import Domain
 from odooport.model import Mask, Masking, Operation
 from odooport.ports import OdooKnowledge
 from odooport.scalars import is_sequence
-from odooport.schema import RAW_BYTES, RELATIONAL, TO_MANY, Field, ModelSchema
+from odooport.schema import RAW_BYTES, RELATIONAL, Field, ModelSchema
 from odooport_security.rules import ME, Role, Rule
 from odooport_security.sensitive import (
     ATTACHMENT_MODEL,
@@ -205,7 +205,7 @@ class Sight:
     async def required(self, model: str) -> Domain:
         """Answer what is required of the records of a model, as this Odoo user."""
         domain = self.domain_text(model)
-        if not _names_me(domain.to_wire()):
+        if not self.rule(model).names_me:
             return domain
         uid = await self._odoo.uid()
         return Domain.parse(_replaced(domain.to_wire(), uid))
@@ -400,6 +400,21 @@ class Sight:
                 self.check_way(model)
         return field
 
+    async def check_read(self, model: str, names: Iterable[str]) -> None:
+        """Check fields of a model that are read and nothing else.
+
+        Raises:
+            Refused: See ``follow``, which looks at each that is not simply open.
+        """
+        fields: Mapping[str, Field] = {}
+        covered: _Found = {}
+        if self.role.hides:
+            fields = (await self.schema(model)).fields
+            covered = await self.covered_fields(model)
+        for name in names:
+            if name not in fields or name in covered:
+                await self.follow(model, name.split("."), reading=True)
+
     def check_way(self, model: str) -> None:
         """Check that a path may lead into a model.
 
@@ -479,17 +494,26 @@ class Sight:
         elif not self.role.hides:
             return {}
         mask: dict[str, Masking | Mask] = {}
+        if not self.role.hides:
+            for name in names:
+                if (covered := await self._cover(model, name)) is not None:
+                    mask[name] = covered.masking
+            return mask
+        fields = (await self.schema(model)).fields
+        found = await self.covered_fields(model)
         for name in names:
-            if (covered := await self.cover(model, name)) is not None:
+            if (field := fields.get(name)) is None:
+                covered = await self._cover(model, name)
+            else:
+                covered = found.get(name)
+            if covered is not None:
                 mask[name] = covered.masking
-            elif self.role.hides:
-                field = (await self.schema(model)).fields.get(name)
-                if (
-                    field is not None
-                    and field.type in RELATIONAL - TO_MANY
-                    and await self.nameless(field.relation)
-                ):
-                    mask[name] = Masking.UNNAME
+            elif (
+                field is not None
+                and field.type == "many2one"
+                and await self.nameless(field.relation)
+            ):
+                mask[name] = Masking.UNNAME
         return mask
 
     async def searchable_name(self, model: str) -> str:
@@ -524,12 +548,6 @@ def _of_a_kind(source: Field, shown: Field) -> bool:
     if source.type == shown.type:
         return True
     return any(source.type in family and shown.type in family for family in _FAMILIES)
-
-
-def _names_me(wire: Any) -> bool:
-    if is_sequence(wire):
-        return any(map(_names_me, wire))
-    return bool(wire == ME)
 
 
 def _replaced(wire: Any, uid: int) -> Any:

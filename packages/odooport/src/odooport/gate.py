@@ -104,6 +104,9 @@ _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 _GONE = "Who asked for it went away, or the service stopped, before the answer came."
 
 
+type _Frozen = frozenset[tuple[str, Masking | _Frozen]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Recalled:
     """An answer that is kept, or the refusal that came in its place."""
@@ -115,23 +118,58 @@ class _Recalled:
 
 @dataclass(slots=True)
 class _Trace:
-    """What becomes known of a call while it runs, for the audit."""
+    """What is known of a call for the audit; more becomes known while it runs."""
 
-    event: AuditEvent
+    caller: Caller
+    call: Call
+    operation: Operation
+    ids: Sequence[int]
+    fields: Sequence[str]
+    rule: str | None = None
+    before: Sequence[Record] | None = None
+    after: Sequence[Record] | None = None
     made: list[int] = field(default_factory=list[int])
     sent: bool = False
 
+    def event(
+        self,
+        outcome: str,
+        reason: str | None = None,
+        milliseconds: float | None = None,
+    ) -> AuditEvent:
+        """Answer what the audit keeps now."""
+        return AuditEvent(
+            self.caller,
+            outcome,
+            self.call,
+            self.operation,
+            ids=(*self.ids, *self.made),
+            fields=self.fields,
+            reason=reason,
+            rule=self.rule,
+            milliseconds=milliseconds,
+            before=self.before,
+            after=self.after,
+        )
+
 
 class _Known:
-    """What a policy may ask about the Odoo behind a call: an ``OdooKnowledge``."""
+    """What a policy may ask about the Odoo behind a call: an ``OdooKnowledge``.
+
+    It is made anew for every judgement, which sees each model in one state.
+    """
 
     def __init__(self, gate: "Gate", credentials: Credentials) -> None:
         self._gate = gate
         self._credentials = credentials
+        self._schemas: dict[str, ModelSchema] = {}
 
     async def schema(self, model: str) -> ModelSchema:
         """Answer what a model looks like to the Odoo user, nothing hidden."""
-        return await self._gate.full_schema(self._credentials, model)
+        if (schema := self._schemas.get(model)) is None:
+            schema = await self._gate.full_schema(self._credentials, model)
+            self._schemas[model] = schema
+        return schema
 
     async def uid(self) -> int:
         """Answer the id of the Odoo user."""
@@ -203,7 +241,7 @@ class Gate:
             clock=clock,
             weigh=lambda schema: len(schema.fields),
         )
-        self._masked = FlightCache[tuple[str, str], ModelSchema](
+        self._masked = FlightCache[tuple[str, _Frozen], ModelSchema](
             size=_SCHEMA_FIELDS,
             seconds=None,
             clock=clock,
@@ -287,8 +325,14 @@ class Gate:
         await self._audit.record(event)
 
     @_in_time
-    async def run(self, caller: Caller, call: Call) -> Any:
+    async def run(self, caller: Caller, call: Call, *, cost: int | None = None) -> Any:
         """Judge a call, and run it if it may.
+
+        Args:
+            caller: Who asks.
+            call: What for.
+            cost: What it takes of the principal's budget, where its records are charged
+                with other calls; what ``Touched.cost`` says unless given.
 
         Raises:
             RateLimited: The principal's budget is used up, or too many of its calls are
@@ -298,8 +342,11 @@ class Gate:
             GatewayError: See the error tree.
         """
         touched = touches(call)
-        async with self._traced(_event(caller, call, touched)) as trace:
-            await self._take(caller, touched.cost(caller.principal.max_rows))
+        trace = _trace(caller, call, touched)
+        async with self._traced(trace):
+            if cost is None:
+                cost = touched.cost(caller.principal.max_rows)
+            await self._take(caller, cost)
             async with self._limiter.slot(caller) as place:
                 if not place.allowed:
                     caller.meter.quota = place
@@ -420,17 +467,16 @@ class Gate:
         self._seen.drop((credentials, call.model, None))
 
     @asynccontextmanager
-    async def _traced(self, event: AuditEvent) -> AsyncGenerator[_Trace]:
+    async def _traced(self, trace: _Trace) -> AsyncGenerator[None]:
         """Keep in the audit and in the log how a call ended.
 
         Whoever runs inside adds to the trace what becomes known meanwhile.
         """
         began = self._clock()
         outcome, reason = "internal", None
-        trace = _Trace(event)
         failed: OdooportError | None = None
         try:
-            yield trace
+            yield
             outcome = "ok"
         except OdooportError as error:
             failed = error
@@ -446,22 +492,14 @@ class Gate:
             milliseconds = (self._clock() - began) * 1000
             if failed is not None:
                 failed.audited = True
-            event = trace.event
-            kept = await self._audit.record(
-                replace(
-                    event,
-                    ids=(*event.ids, *trace.made),
-                    outcome=outcome,
-                    reason=reason,
-                    milliseconds=milliseconds,
-                )
-            )
-            if not kept:
+            event = trace.event(outcome, reason, milliseconds)
+            if not await self._audit.record(event):
                 _logger.error(
                     "the end of a call is not in the audit",
-                    extra={"request_id": event.caller.request_id, "outcome": outcome},
+                    extra={"request_id": trace.caller.request_id, "outcome": outcome},
                 )
-            self._log(event, milliseconds, outcome)
+            if _logger.isEnabledFor(logging.INFO):
+                self._log(event, milliseconds, outcome)
 
     def _log(self, event: AuditEvent, milliseconds: float, outcome: str) -> None:
         caller, call = event.caller, event.call
@@ -480,20 +518,21 @@ class Gate:
         )
 
     async def _guarded(self, trace: _Trace, asked: Call) -> Any:
-        caller = trace.event.caller
+        caller, operation = trace.caller, trace.operation
         decision = await self._authorize(trace, asked)
-        call, event = decision.call, trace.event
+        call = decision.call
         credentials = caller.principal.credentials_for(call.instance)
-        reads = event.operation is Operation.READ
+        reads = operation is Operation.READ
         for requirement in decision.require:
             await self._check_required(credentials, call, requirement)
         if not reads:
             # Logging in first keeps "begun" for what is really about to be sent.
             await self.sessions.get(credentials)
             if decision.changes:
-                before = await self._records_of(credentials, call, event, event.ids)
-                event = trace.event = replace(event, before=before)
-            if not await self._audit.record(event):
+                trace.before = await self._records_of(
+                    credentials, call, trace, trace.ids
+                )
+            if not await self._audit.record(trace.event("begun")):
                 raise GatewayUnavailable(
                     "The audit log cannot be written, so nothing was sent to Odoo. "
                     "Tell the administrator: the state directory may be full."
@@ -514,13 +553,11 @@ class Gate:
                 # The schema that the call was checked against may be out of date.
                 self._forget(caller, asked)
             raise
-        if event.operation is Operation.CREATE:
+        if operation is Operation.CREATE:
             trace.made.extend(_ids_in(answer))
-        if decision.changes and event.operation is not Operation.UNLINK and not reads:
-            ids = [*event.ids, *trace.made]
-            trace.event = replace(
-                event, after=await self._after(credentials, call, event, ids)
-            )
+        if decision.changes and operation is not Operation.UNLINK and not reads:
+            ids = [*trace.ids, *trace.made]
+            trace.after = await self._after(credentials, call, trace, ids)
         if call.method == "fields_get":
             return _shown(answer, decision.mask)
         return masked(answer, decision.mask) if decision.mask else answer
@@ -559,15 +596,15 @@ class Gate:
         self,
         credentials: Credentials,
         call: Call,
-        event: AuditEvent,
+        trace: _Trace,
         ids: Sequence[int],
     ) -> Sequence[Record]:
         """Read what a write changes, for the audit."""
         if not ids:
             return ()
         schema = await self.full_schema(credentials, call.model)
-        written = event.operation in (Operation.WRITE, Operation.CREATE)
-        names = [name for name in event.fields if name in schema.fields]
+        written = trace.operation in (Operation.WRITE, Operation.CREATE)
+        names = [name for name in trace.fields if name in schema.fields]
         if not (written and names):
             names = schema.readable
         rows = await self._asked(
@@ -584,11 +621,11 @@ class Gate:
         self,
         credentials: Credentials,
         call: Call,
-        event: AuditEvent,
+        trace: _Trace,
         ids: Sequence[int],
     ) -> Sequence[Record] | None:
         try:
-            return await self._records_of(credentials, call, event, ids)
+            return await self._records_of(credentials, call, trace, ids)
         except OdooportError as error:
             # It is done, and that is what the caller must hear.
             _logger.warning(
@@ -676,7 +713,7 @@ class Gate:
         full = await self.full_schema(credentials, model, lang=lang)
         if not decision.mask:
             return full
-        through = (full.digest, repr(sorted(decision.mask.items(), key=repr)))
+        through = (full.digest, _frozen(decision.mask))
         if (schema := self._masked.peek(through)) is None:
             schema = full.seen_through(decision.mask)
             self._masked.put(through, schema)
@@ -696,6 +733,11 @@ class Gate:
             OdooRefused: There is no such model, or no such language.
         """
         key = (credentials, model, lang)
+        # Nearly always it is kept; the policy asks many times for one call.
+        if (digest := self._seen.peek(key)) is not None and (
+            known := self._schemas.peek(digest)
+        ) is not None:
+            return known
 
         async def ask() -> ModelSchema:
             wire = await self._asked(
@@ -752,7 +794,7 @@ class Gate:
             )
             if foreign := [item for item in context.companies if item not in own]:
                 tried = Call("res.company", "read", (foreign,), instance=instance)
-                async with self._traced(_event(caller, tried, touches(tried))):
+                async with self._traced(_trace(caller, tried, touches(tried))):
                     raise OdooAccessError(
                         f"Your Odoo user may not work in company {_some(foreign)}, "
                         f"only in {_some(sorted(own))}."
@@ -837,7 +879,8 @@ class Gate:
             GatewayError: See ``OdooGateway.methods``.
         """
         call = Call(model, "fields_get", instance=instance)
-        async with self._traced(_event(caller, call, touches(call))) as trace:
+        trace = _trace(caller, call, touches(call))
+        async with self._traced(trace):
             await self._take(caller, 1)
             await self._authorize(trace, call)
             return await self.sessions.run(
@@ -865,7 +908,7 @@ class Gate:
         """
         credentials = caller.principal.credentials_for(instance)
         asked = Call("res.users", "context_get", instance=instance)
-        async with self._traced(_event(caller, asked, touches(asked))):
+        async with self._traced(_trace(caller, asked, touches(asked))):
             await self._take(caller, 1)
             uid = (await self.sessions.get(credentials)).uid
             try:
@@ -914,7 +957,7 @@ class Gate:
             self._recalled.drop(key)
 
         async def fetch() -> _Recalled:
-            async with self._traced(_event(caller, asked, touches(asked))):
+            async with self._traced(_trace(caller, asked, touches(asked))):
                 await self._take(caller, 1)
                 answer = await self._asked(
                     credentials, asked.model, asked.method, context=context
@@ -977,14 +1020,15 @@ class Gate:
         """
         decision = await self.judge(caller, call)
         if not decision.allowed:
-            event = replace(_event(caller, call, touches(call)), rule=decision.rule)
-            async with self._traced(event):
+            trace = _trace(caller, call, touches(call))
+            trace.rule = decision.rule
+            async with self._traced(trace):
                 raise PermissionDenied(decision.reason)
         return decision
 
     async def _authorize(self, trace: _Trace, call: Call) -> Decision:
-        decision = await self.judge(trace.event.caller, call)
-        trace.event = replace(trace.event, rule=decision.rule)
+        decision = await self.judge(trace.caller, call)
+        trace.rule = decision.rule
         if not decision.allowed:
             raise PermissionDenied(decision.reason)
         return decision
@@ -1007,6 +1051,14 @@ def masked(answer: Any, mask: Mask) -> Any:
     if is_sequence(answer):
         return [masked(item, mask) for item in answer]
     return answer
+
+
+def _frozen(mask: Mask) -> _Frozen:
+    """Answer what stands for a mask in a key."""
+    return frozenset(
+        (name, how if isinstance(how, Masking) else _frozen(how))
+        for name, how in mask.items()
+    )
 
 
 def _shown(answer: Any, mask: Mask) -> Any:
@@ -1072,12 +1124,11 @@ def _first_answer(attempt: Attempt) -> str:
             )
 
 
-def _event(caller: Caller, call: Call, touched: Touched) -> AuditEvent:
-    """Answer the event of a call that is about to be judged."""
+def _trace(caller: Caller, call: Call, touched: Touched) -> _Trace:
+    """Answer what is known of a call that is about to be judged."""
     written = dict.fromkeys(name for values in touched.values for name in values)
-    return AuditEvent(
+    return _Trace(
         caller,
-        "begun",
         call,
         touched.operation,
         ids=touched.ids or (),

@@ -6,7 +6,7 @@ ordered as there. A method that is not in the table is a ``CALL``: it may do any
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeGuard
 
@@ -272,14 +272,18 @@ def with_argument(call: Call, names: Sequence[str], value: Any) -> Call:
     place = signature.parameters.index(name) + signature.on_records
     if place < len(call.args):
         args = (*call.args[:place], value, *call.args[place + 1 :])
-        return replace(call, args=args)
-    return replace(call, kwargs={**call.kwargs, name: value})
+        return _with(call, args, call.kwargs)
+    return _with(call, call.args, {**call.kwargs, name: value})
+
+
+def _with(call: Call, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call:
+    return Call(call.model, call.method, args, kwargs, call.context, call.instance)
 
 
 def takes(call: Call, names: Sequence[str]) -> bool:
     """Whether the call's method is known to have an argument with one of the names."""
     signature = signature_of(call)
-    return signature is not None and any(name in signature.parameters for name in names)
+    return signature is not None and not set(names).isdisjoint(signature.parameters)
 
 
 def with_limit(call: Call, limit: int) -> Call:
@@ -347,7 +351,10 @@ def _bind(
 
 
 def _first(bound: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    return next((bound[name] for name in names if name in bound), None)
+    for name in names:
+        if name in bound:
+            return bound[name]
+    return None
 
 
 def _is_sequence(raw: Any) -> TypeGuard[Sequence[Any]]:
