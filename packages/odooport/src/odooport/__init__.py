@@ -82,7 +82,7 @@ from odooport.records import (
     Targets,
 )
 from odooport.schema import Field, ModelSchema
-from odooport.usecases import Identity, ModelInfo, Odoo
+from odooport.usecases import Identity, ModelInfo, Odoo, RecordStream
 from odooport.views import OnchangeResult, OnchangeWarning, RecordAction
 
 __all__ = [
@@ -156,6 +156,7 @@ __all__ = [
     "RecordChange",
     "RecordChanged",
     "RecordMissing",
+    "RecordStream",
     "RecordVersion",
     "Ref",
     "Reference",

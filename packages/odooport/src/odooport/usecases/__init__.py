@@ -7,12 +7,13 @@ request against the model's schema before anything is sent, and sends through th
 from odooport.usecases.asking import ModelInfo
 from odooport.usecases.knowing import Identity, Knowing
 from odooport.usecases.shapes import MAX_IDS
+from odooport.usecases.streaming import RecordStream, Streaming
 from odooport.usecases.writing import Writing
 
-__all__ = ["MAX_IDS", "Identity", "ModelInfo", "Odoo"]
+__all__ = ["MAX_IDS", "Identity", "ModelInfo", "Odoo", "RecordStream"]
 
 
-class Odoo(Writing, Knowing):
+class Odoo(Writing, Knowing, Streaming):
     """Odoo, for one caller: light, one for each request.
 
     Args:

@@ -179,9 +179,9 @@ class Asking:
             instance=self._instance,
         )
 
-    async def _run(self, call: Call) -> Any:
+    async def _run(self, call: Call, *, cost: int | None = None) -> Any:
         try:
-            return await self._gate.run(self._caller, call)
+            return await self._gate.run(self._caller, call, cost=cost)
         except OdooAccessError as error:
             if (missing := await self._missing_right(call)) is None:
                 raise
