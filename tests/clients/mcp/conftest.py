@@ -103,7 +103,9 @@ def _app_of(door: McpDoor) -> Starlette:
 @contextmanager
 def _serving(app: ASGIApp) -> Generator[str]:
     """Serve an app in a thread, on a port of its own."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(app, http="h11", log_config=None, access_log=False)
+    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -16,7 +16,11 @@ nobody's business."""
 
 
 def configure_logging(
-    level: str = "info", *, stream: TextIO | None = None, is_tty: bool | None = None
+    level: str = "info",
+    *,
+    stream: TextIO | None = None,
+    is_tty: bool | None = None,
+    worker: int | None = None,
 ) -> None:
     """Send every log record to one stream, in one form.
 
@@ -26,6 +30,7 @@ def configure_logging(
         level: The least serious level to show: debug, info, warning or error.
         stream: Where to write; stderr unless told.
         is_tty: Whether people read along; asks the stream unless told.
+        worker: The number of this process among several; every line has it then.
     """
     out = sys.stderr if stream is None else stream
     human = out.isatty() if is_tty is None else is_tty
@@ -35,6 +40,8 @@ def configure_logging(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.ExtraAdder(),
     ]
+    if worker is not None:
+        shared.insert(0, _numbered(worker))
     if human:
         renderer: list[structlog.typing.Processor] = [
             # The default shows the local variables of a crash: secrets among them.
@@ -78,6 +85,21 @@ def configure_logging(
         logger.propagate = True
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _numbered(worker: int) -> structlog.typing.Processor:
+    """Answer what puts the number of a worker into each line."""
+
+    def add(
+        logger: structlog.typing.WrappedLogger,
+        name: str,
+        event: structlog.typing.EventDict,
+    ) -> structlog.typing.EventDict:
+        del logger, name
+        event["worker"] = worker
+        return event
+
+    return add
 
 
 def _without_colours(

@@ -43,6 +43,9 @@ _HEAD_BYTES = 32 * 1024
 """How much of a request's head may come before it is whole: the headers and the address
 may have half of it each, which the front sees to."""
 
+_JOINED_BYTES = 64 * 1024
+"""How much of an answer is gathered before it is sent."""
+
 HEAD_SECONDS = 10.0
 """How long the head of a request may take to become whole."""
 
@@ -98,6 +101,28 @@ def _tls_context(tls: TlsFiles) -> ssl.SSLContext:
 
 def _no_password() -> str:
     raise ValueError("the key is encrypted")
+
+
+def check_workers(settings: Settings) -> None:
+    """See whether so many workers would act as one.
+
+    Raises:
+        SettingsError: They would not; the message says what to set.
+    """
+    if settings.workers == 1:
+        return
+    if sys.platform == "win32":
+        raise SettingsError(
+            "ODOOPORT_WORKERS must be 1 on Windows, where processes cannot share a "
+            "port well. Start several services behind a balancer."
+        )
+    if settings.redis_url is None:
+        raise SettingsError(
+            f"ODOOPORT_WORKERS is {settings.workers} and ODOOPORT_REDIS_URL is not "
+            "set: each worker would count budgets and wrong keys for itself, and allow "
+            "as much as all should together. Set ODOOPORT_REDIS_URL to a Redis, or "
+            "ODOOPORT_WORKERS to 1."
+        )
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -160,6 +185,61 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
     sys.exit(0)
 
 
+class _Joining(asyncio.Transport):
+    """A connection that sends together what is written in one step of the event loop.
+
+    uvicorn writes the head and the body of an answer by themselves; each would be a
+    call of the system and a packet.
+    """
+
+    def __init__(
+        self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._written = bytearray()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Take what is to be sent; much of it is sent at once."""
+        if not self._written:
+            self._loop.call_soon(self._flush)
+        self._written += data
+        if len(self._written) > _JOINED_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._written:
+            written, self._written = self._written, bytearray()
+            self._transport.write(written)
+
+    def close(self) -> None:
+        """Close the connection when everything is sent."""
+        self._flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Drop the connection, with all that waits to be sent."""
+        self._written.clear()
+        self._transport.abort()
+
+    def is_closing(self) -> bool:
+        """Answer whether it is closed, or about to be."""
+        return self._transport.is_closing()
+
+    def pause_reading(self) -> None:
+        """Take nothing from the peer for now."""
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take what the peer sends again."""
+        self._transport.resume_reading()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Answer what the connection knows, such as its peer's address."""
+        return self._transport.get_extra_info(name, default)
+
+
 class _Protocol(H11Protocol):
     """uvicorn's connection, which can be dropped whether or not its peer reads."""
 
@@ -177,7 +257,8 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the head of a request, but not for ever."""
-        super().connection_made(cast("asyncio.Transport", transport))  # what TCP has
+        plain = cast("asyncio.Transport", transport)  # what TCP has
+        super().connection_made(_Joining(plain, self.loop))
         self._expect_head()
 
     def data_received(self, data: bytes) -> None:
@@ -334,6 +415,7 @@ async def serve(
     files: Sequence[str] = (),
     drain: Drain | None = None,
     grace: float = GRACE,
+    event: str = "listening",
 ) -> None:
     """Serve an app until SIGINT or SIGTERM; let running requests end.
 
@@ -347,11 +429,12 @@ async def serve(
         files: The files that settings were read from, for the log.
         drain: Counts what is under way; one of its own unless told.
         grace: How many seconds running requests have to end.
+        event: What the log calls it when it begins.
 
     Raises:
         SettingsError: TLS cannot be served with these files.
     """
     server = server_of(app, tls=tls, drain=drain, grace=grace)
     host, port = listener.getsockname()[:2]
-    _logger.info("listening", extra={"host": host, "port": port, "files": list(files)})
+    _logger.info(event, extra={"host": host, "port": port, "files": list(files)})
     await server.serve(sockets=[listener])

@@ -319,6 +319,17 @@ class Settings(BaseModel):
         description="The port that the HTTP services listen on; 0 takes a free one.",
         json_schema_extra=_by("ODOOPORT_PORT"),
     )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=256,
+        description=(
+            "How many processes an HTTP service serves with, on one port; about one "
+            "for each core that it may use. More than one need a Redis (`redis_url`), "
+            "where they count together. Not on Windows."
+        ),
+        json_schema_extra=_by("ODOOPORT_WORKERS"),
+    )
     role: str = Field(
         default="reader",
         min_length=1,

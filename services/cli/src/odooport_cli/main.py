@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from odooport_cli.container import Container, FakeOdooContainer
     from odooport_runtime.serving import TlsFiles
+    from odooport_runtime.settings import Settings
 
 _FAKE_ODOO_HOST, _FAKE_ODOO_PORT = "127.0.0.1", 8769
 
@@ -50,6 +51,10 @@ HostOption = Annotated[
 PortOption = Annotated[
     int | None,
     typer.Option(help="Listen on this port. [default: 8770]", min=0, max=65535),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(help="Serve with so many processes. [default: 1]", min=1, max=256),
 ]
 
 
@@ -158,15 +163,23 @@ def demo(host: HostOption = None, port: PortOption = None) -> None:
 
 
 @app.command()
-def serve(host: HostOption = None, port: PortOption = None) -> None:
+def serve(
+    host: HostOption = None, port: PortOption = None, workers: WorkersOption = None
+) -> None:
     """Serve your Odoo: REST and MCP on one port."""
     from odooport_cli.card import base_address, serve_card
     from odooport_cli.container import Container
-    from odooport_runtime.serving import end_on_signals, listen, tls_files
+    from odooport_runtime.serving import (
+        check_workers,
+        end_on_signals,
+        listen,
+        tls_files,
+    )
     from odooport_runtime.settings import load_settings
 
     end_on_signals()
-    settings = load_settings(host=host, port=port)
+    settings = load_settings(host=host, port=port, workers=workers)
+    check_workers(settings)
     tls = tls_files(settings)
     container = Container(settings=settings)
     container.gate()  # what the settings lack is said before anything is served
@@ -174,7 +187,38 @@ def serve(host: HostOption = None, port: PortOption = None) -> None:
     listener = listen(settings.host, settings.port)
     base = base_address(*listener.getsockname()[:2], tls=tls is not None)
     typer.echo(serve_card(base, has_keys=has_keys), err=True)
-    asyncio.run(_serve(container, listener, tls))
+    if settings.workers == 1:
+        asyncio.run(_serve(container, listener, tls))
+    else:
+        _supervise(container, listener)
+
+
+def _supervise(container: "Container", listener: "socket.socket") -> None:
+    from odooport_runtime.container import shutdown
+    from odooport_runtime.logging import configure_logging
+    from odooport_runtime.workers import supervise
+
+    settings = container.settings()
+    configure_logging(settings.log_level)
+    container.both()
+    asyncio.run(shutdown(container))  # each worker has a container of its own
+    with listener:
+        supervise(_work, settings, listener)
+
+
+def _work(settings: "Settings", listener: "socket.socket", number: int) -> None:
+    """Serve as one of several processes."""
+    from odooport_cli.container import Container
+    from odooport_runtime.serving import end_on_signals, tls_files
+
+    end_on_signals()
+    try:
+        container = Container(settings=settings)
+        tls = tls_files(settings)
+        asyncio.run(_serve(container, listener, tls, worker=number))
+    except OdooportError as error:
+        _complain(error)
+        sys.exit(2)
 
 
 @app.command("fake-odoo")
@@ -217,13 +261,17 @@ async def _serve_fake_odoo(
 
 
 async def _serve(
-    container: "Container", listener: "socket.socket", tls: "TlsFiles | None" = None
+    container: "Container",
+    listener: "socket.socket",
+    tls: "TlsFiles | None" = None,
+    *,
+    worker: int | None = None,
 ) -> None:
     from odooport_runtime.container import shutdown
     from odooport_runtime.logging import configure_logging
     from odooport_runtime.serving import serve as serve_app
 
-    configure_logging(container.settings().log_level)
+    configure_logging(container.settings().log_level, worker=worker)
     try:
         settings = container.settings()
         await serve_app(
@@ -233,6 +281,7 @@ async def _serve(
             files=settings.sources,
             drain=container.drain(),
             grace=settings.grace,
+            event="listening" if worker is None else "serving",
         )
     finally:
         await shutdown(container)

@@ -28,7 +28,7 @@ _OWN = ("content-length", "x-request-id")
 """Headers that belong to one answer, not to what is kept of it."""
 
 
-def takes_key(
+async def takes_key(
     key: Annotated[
         str | None,
         Header(

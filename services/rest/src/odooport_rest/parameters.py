@@ -461,7 +461,7 @@ _EACH_TAG = re.compile(r'(?P<weak>W/)?"(?P<text>[!#-~]*)"', re.ASCII)
 """Entity tags; source: RFC 9110, 8.8.3. None of ours holds anything beyond ASCII."""
 
 
-def if_match(
+async def if_match(
     request: Request,
     header: Annotated[
         str | None,

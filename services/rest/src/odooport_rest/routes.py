@@ -619,8 +619,11 @@ def v1(gate: Gate) -> APIRouter:
     return api
 
 
-def _caller(request: Request) -> Caller:
-    """Answer who asks; the guard before the route has found out."""
+async def _caller(request: Request) -> Caller:
+    """Answer who asks; the guard before the route has found out.
+
+    FastAPI would run it in a thread if it were a plain function.
+    """
     caller: Caller = request.state.caller
     return caller
 
