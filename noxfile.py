@@ -1,4 +1,7 @@
-"""Every chore of the house. ``nox`` alone runs lint, types and tests, in this order."""
+"""Every chore of the house.
+
+``nox`` alone runs lint, types, the short benchmarks and the tests, in this order.
+"""
 
 import re
 import shutil
@@ -9,7 +12,7 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2026.10"
-nox.options.sessions = ["lint", "types", "tests"]
+nox.options.sessions = ["lint", "types", "perf_short", "tests"]
 nox.options.default_venv_backend = "uv"
 
 ROOT = Path(__file__).parent
@@ -85,11 +88,21 @@ def long(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "pytest", "-m", "long", *session.posargs)
 
 
-@nox.session(venv_backend="none")
+@nox.session
 def perf(session: nox.Session) -> None:
-    """The benchmarks; they print ratios taken in one run."""
-    session.run(sys.executable, "perf/overhead.py", *session.posargs)
-    session.run(sys.executable, "perf/describe.py", *session.posargs)
+    """All benchmarks, their budget, and a report in build/perf; `-- --short` is short.
+
+    The real Odoo is the one that ODOO_URL names, else one in containers.
+    """
+    _sync(session, "dev", "perf")
+    session.run("python", "perf/suite.py", *session.posargs)
+
+
+@nox.session
+def perf_short(session: nox.Session) -> None:
+    """The benchmarks that say enough within two minutes, over the Odoo in memory."""
+    _sync(session, "dev", "perf")
+    session.run("python", "perf/suite.py", "--short")
 
 
 @nox.session
