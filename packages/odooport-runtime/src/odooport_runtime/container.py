@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dependency_injector import containers, providers
 
@@ -28,7 +29,6 @@ from odooport_adapters import (
     InstanceGateway,
     Json2Gateway,
     JsonRpcGateway,
-    MemoryGateway,
     OdooHttp,
     RetryGateway,
     XmlRpcGateway,
@@ -53,14 +53,14 @@ from odooport_security import (
     Lockout,
     Place,
     RateLimits,
-    RedisIdempotency,
-    RedisLockout,
-    RedisRateLimiter,
     Roles,
     SecretCipher,
     SqliteIdempotency,
     principal_of,
 )
+
+if TYPE_CHECKING:
+    from odooport_security import RedisRateLimiter
 
 _CONNECT_SECONDS = 10.0
 _WAITING = 4
@@ -114,6 +114,9 @@ def _wire(
 ) -> OdooGateway:
     """Answer the gateway of one instance."""
     if connection.transport == "memory":
+        # Here and below: what few services need is imported by those alone.
+        from odooport_adapters import MemoryGateway
+
         return MemoryGateway.demo(database=connection.credentials.database)
     http = _http(connection, settings, closing)
     match connection.transport:
@@ -196,6 +199,8 @@ def _identities(settings: Settings, closing: AsyncExitStack) -> IdentityStore:
 def _lockout(settings: Settings, closing: AsyncExitStack) -> Lockout:
     if settings.redis_url is None:
         return Lockout(free=settings.failed_logins)
+    from odooport_security import RedisLockout
+
     lockout = RedisLockout(
         settings.redis_url.get_secret_value(),
         gone=settings.redis_gone,
@@ -207,7 +212,7 @@ def _lockout(settings: Settings, closing: AsyncExitStack) -> Lockout:
 
 def _limiter(
     settings: Settings, roles: Roles, closing: AsyncExitStack
-) -> LimitsRateLimiter | RedisRateLimiter:
+) -> "LimitsRateLimiter | RedisRateLimiter":
     every = [role for name in roles.names if (role := roles.get(name)) is not None]
     limits = RateLimits(
         key=settings.rate_limit,
@@ -218,14 +223,16 @@ def _limiter(
             role.name: role.concurrency for role in every if role.concurrency
         },
     )
-    url = settings.redis_url
-    limiter = (
-        LimitsRateLimiter(limits)
-        if url is None
-        else RedisRateLimiter(limits, url.get_secret_value(), gone=settings.redis_gone)
-    )
-    closing.push_async_callback(limiter.aclose)
-    return limiter
+    if settings.redis_url is None:
+        local = LimitsRateLimiter(limits)
+        closing.push_async_callback(local.aclose)
+        return local
+    from odooport_security import RedisRateLimiter
+
+    url = settings.redis_url.get_secret_value()
+    shared = RedisRateLimiter(limits, url, gone=settings.redis_gone)
+    closing.push_async_callback(shared.aclose)
+    return shared
 
 
 def _audit(settings: Settings, closing: AsyncExitStack) -> ChainedAudit:
@@ -239,13 +246,15 @@ def _audit_reader(state: Path) -> AuditReader:
 
 
 def _idempotency(settings: Settings, closing: AsyncExitStack) -> IdempotencyStore:
-    store: SqliteIdempotency | RedisIdempotency
     if settings.redis_url is None:
-        store = SqliteIdempotency(settings.state / "idempotency.db")
-    else:
-        store = RedisIdempotency(settings.redis_url.get_secret_value())
-    closing.push_async_callback(store.aclose)
-    return store
+        local = SqliteIdempotency(settings.state / "idempotency.db")
+        closing.push_async_callback(local.aclose)
+        return local
+    from odooport_security import RedisIdempotency
+
+    shared = RedisIdempotency(settings.redis_url.get_secret_value())
+    closing.push_async_callback(shared.aclose)
+    return shared
 
 
 def _gate(

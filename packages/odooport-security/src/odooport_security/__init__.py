@@ -1,5 +1,8 @@
 """Keys, roles, limits and audit: the guards of Odooport."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from odooport_security.audit import ChainedAudit
 from odooport_security.audit_reader import AuditError, AuditReader
 from odooport_security.idempotency import SqliteIdempotency
@@ -13,9 +16,6 @@ from odooport_security.keys import KeyRecord, KeyStore, KeyStoreError
 from odooport_security.limits import LimitsRateLimiter, RateLimits
 from odooport_security.lockout import Lockout
 from odooport_security.policy import KeyPolicy, LocalPolicy, principal_of
-from odooport_security.redis_idempotency import RedisIdempotency
-from odooport_security.redis_limits import RedisRateLimiter
-from odooport_security.redis_lockout import RedisLockout
 from odooport_security.roles import (
     PROTECTED_MODELS,
     SENSITIVE_MODELS,
@@ -24,6 +24,11 @@ from odooport_security.roles import (
     RolesError,
 )
 from odooport_security.secrets import SecretCipher, SecretKeyError, new_key
+
+if TYPE_CHECKING:
+    from odooport_security.redis_idempotency import RedisIdempotency
+    from odooport_security.redis_limits import RedisRateLimiter
+    from odooport_security.redis_lockout import RedisLockout
 
 __all__ = [
     "PROTECTED_MODELS",
@@ -55,3 +60,17 @@ __all__ = [
     "new_key",
     "principal_of",
 ]
+
+_LATER = {
+    "RedisIdempotency": "odooport_security.redis_idempotency",
+    "RedisLockout": "odooport_security.redis_lockout",
+    "RedisRateLimiter": "odooport_security.redis_limits",
+}
+"""What is needed with a Redis alone and is slow to import, by its module."""
+
+
+def __getattr__(name: str) -> object:
+    """Import what is imported at its first use alone (PEP 562)."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)
