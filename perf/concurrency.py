@@ -18,10 +18,9 @@ from urllib.parse import urlsplit
 from xmlrpc.client import ServerProxy
 
 from figures import Figure, options, report
-from targets import FIELDS, MODEL, SEEDED, Target, seed, target
+from targets import FIELDS, MODEL, SEEDED, Target, default_gateway, seed, target
 
-from odooport import Call, Session
-from odooport_adapters import JsonRpcGateway, OdooHttp
+from odooport import Call, OdooGateway, Session
 
 ROUNDS = 5
 DOMAIN = [["ref", "=like", f"{SEEDED}%"]]
@@ -41,29 +40,28 @@ class Callers:
     Attributes:
         odoo: Who it is.
         url: Where it is reached.
-        uid: The id of its user.
+        gateway: Our way to it.
+        session: Its user, logged in there.
     """
 
     odoo: Target
     url: str
-    uid: int
-
-    def session(self) -> Session:
-        """Answer what our gateways take."""
-        return Session(self.odoo.login.database, self.uid, self.odoo.login.secret)
+    gateway: OdooGateway
+    session: Session
 
     async def ours(self, width: int, calls: int) -> None:
-        """Search so often, so many at a time, through one new client of ours."""
-        session, left = self.session(), iter(range(calls))
+        """Search so often, so many at a time, through one client of ours."""
+        left = iter(range(calls))
         call = Call(MODEL, "search_read", (DOMAIN,), {"fields": FIELDS, "limit": LIMIT})
 
-        async def caller(gateway: JsonRpcGateway) -> None:
+        async def caller() -> None:
             for _ in left:
-                expect(len(await gateway.execute(session, call)) == LIMIT)
+                rows = await self.gateway.execute(self.session, call)
+                expect(len(rows) == LIMIT)
 
-        async with OdooHttp(self.url) as http, asyncio.TaskGroup() as callers:
+        async with asyncio.TaskGroup() as callers:
             for _ in range(width):
-                callers.create_task(caller(JsonRpcGateway(http)))
+                callers.create_task(caller())
 
     def threads(self, width: int, calls: int) -> None:
         """Search so often, with so many threads that have a proxy each."""
@@ -73,7 +71,7 @@ class Callers:
             with ServerProxy(f"{self.url}/xmlrpc/2/object") as proxy:
                 for _ in range(number, calls, width):
                     rows = proxy.execute_kw(
-                        *(login.database, self.uid, login.secret),
+                        *(login.database, self.session.uid, login.secret),
                         *(MODEL, "search_read", [DOMAIN]),
                         {"fields": FIELDS, "limit": LIMIT},
                     )
@@ -98,24 +96,22 @@ class Callers:
         """Answer the median of counts beside slow reads, over that of counts alone."""
         alone: list[float] = []
         beside: list[float] = []
-        async with OdooHttp(self.url) as http:
-            gateway, session = JsonRpcGateway(http), self.session()
-            count = Call(MODEL, "search_count", (DOMAIN,))
-            slow = Call(MODEL, "search_count", ([["ref", "!=", SLOW_MARK], *DOMAIN],))
+        count = Call(MODEL, "search_count", (DOMAIN,))
+        slow = Call(MODEL, "search_count", ([["ref", "!=", SLOW_MARK], *DOMAIN],))
 
-            async def counted() -> None:
-                expect(await gateway.execute(session, count) > 0)
+        async def counted() -> None:
+            expect(await self.gateway.execute(self.session, count) > 0)
 
-            for _ in range(rounds):
-                alone += [await timed(counted) for _ in range(COUNTS)]
-                async with asyncio.TaskGroup() as reads:
-                    slow_ones = [
-                        reads.create_task(gateway.execute(session, slow))
-                        for _ in range(SLOW_READS)
-                    ]
-                    times = [await timed(counted) for _ in range(COUNTS)]
-                    expect(not any(read.done() for read in slow_ones))
-                beside += times
+        for _ in range(rounds):
+            alone += [await timed(counted) for _ in range(COUNTS)]
+            async with asyncio.TaskGroup() as reads:
+                slow_ones = [
+                    reads.create_task(self.gateway.execute(self.session, slow))
+                    for _ in range(SLOW_READS)
+                ]
+                times = [await timed(counted) for _ in range(COUNTS)]
+                expect(not any(read.done() for read in slow_ones))
+            beside += times
         return statistics.median(beside) / statistics.median(alone)
 
 
@@ -126,23 +122,35 @@ async def main(rounds: int, to: Path | None) -> None:
         odoo = target(stack)
         if not odoo.is_real:
             seed(odoo, ROWS)
-        uid = odoo.uid()
-        near = Callers(odoo, odoo.url, uid)
         over = "searches a second over threads on xmlrpc.client"
         # a real Odoo takes a connection of its database for each caller
         for width in (1, 8, 32) if odoo.is_real else (1, 8, 32, 128):
-            ratio = await near.over_threads(width, CALLS, rounds)
+            async with callers_at(odoo, odoo.url) as near:
+                ratio = await near.over_threads(width, CALLS, rounds)
             name = f"concurrency.{width}.throughput"
             figures.append(Figure(name, ratio, "x", f"{width} callers, {over}"))
-        async with late(odoo.url, FAR_SECONDS) as url:
-            ratio = await Callers(odoo, url, uid).over_threads(8, FAR_CALLS, rounds)
+        async with (
+            late(odoo.url, FAR_SECONDS) as url,
+            callers_at(odoo, url) as far,
+        ):
+            ratio = await far.over_threads(8, FAR_CALLS, rounds)
             of = f"8 callers, Odoo 200 ms away, {over}"
             figures.append(Figure("concurrency.8.far", ratio, "x", of))
-        async with late(odoo.url, 5, mark=SLOW_MARK.encode()) as url:
-            ratio = await Callers(odoo, url, uid).count_behind_slow(rounds)
+        async with (
+            late(odoo.url, 5, mark=SLOW_MARK.encode()) as url,
+            callers_at(odoo, url) as near,
+        ):
+            ratio = await near.count_behind_slow(rounds)
             of = f"a count beside {SLOW_READS} slow reads, over the count alone"
             figures.append(Figure("concurrency.count_behind_slow", ratio, "x", of))
     report(figures, to)
+
+
+@contextlib.asynccontextmanager
+async def callers_at(odoo: Target, url: str) -> AsyncIterator[Callers]:
+    """Log in to an Odoo at an address, as the services do."""
+    async with default_gateway(url) as gateway:
+        yield Callers(odoo, url, gateway, await gateway.authenticate(odoo.login))
 
 
 @contextlib.asynccontextmanager

@@ -13,10 +13,9 @@ from xmlrpc.client import ServerProxy
 
 from figures import Figure, options, report
 from interleaved import measure
-from targets import MODEL, target
+from targets import MODEL, default_gateway, target
 
 from odooport import Call, Odoo
-from odooport_adapters import JsonRpcGateway, OdooHttp
 
 ROUNDS = 50
 WARM_UP = 5
@@ -28,8 +27,7 @@ async def main(rounds: int, to: Path | None) -> None:
     with ExitStack() as stack:
         behind = target(stack)
         login = behind.login
-        async with OdooHttp(behind.url) as http:
-            gateway = JsonRpcGateway(http)
+        async with default_gateway(behind.url) as gateway:
             session = await gateway.authenticate(login)
             odoo = Odoo.connect(gateway, login)
             proxy = ServerProxy(f"{behind.url}/xmlrpc/2/object", allow_none=True)
@@ -55,7 +53,7 @@ async def main(rounds: int, to: Path | None) -> None:
                 warm_up=WARM_UP,
             )
     told = {
-        "gateway": "the bare JSON-RPC gateway",
+        "gateway": "the bare default gateway",
         "cold": "describe, told to ask Odoo",
         "warm": "describe, kept",
     }

@@ -1,6 +1,6 @@
 """What each door costs on top of a bare call, one of each in turn.
 
-The same search of ten records goes through ``xmlrpc.client``, through the bare JSON-RPC
+The same search of ten records goes through ``xmlrpc.client``, through the bare default
 gateway, and through each of our doors with every guard and the audit on; and through a
 bare server of the MCP SDK, over stdio and HTTP, which says what the protocol itself
 costs. REST is asked by Python's own ``http.client`` on a kept connection, as a lean
@@ -28,7 +28,6 @@ from mcp.client.streamable_http import streamable_http_client
 from targets import BIN, FIELDS, MODEL, Target
 
 from odooport import Call
-from odooport_adapters import JsonRpcGateway, OdooHttp
 from odooport_security import KeyStore
 
 ROUNDS = 100
@@ -82,8 +81,7 @@ async def asks(odoo: Target, stack: AsyncExitStack) -> dict[str, Ask]:
     base = targets.started(processes, ["odooport", "serve", "--port=0"], environment)
     floor = targets.started(processes, ["python", FLOOR, "http"], environment)
 
-    http = await stack.enter_async_context(OdooHttp(odoo.url))
-    gateway = JsonRpcGateway(http)
+    gateway = await stack.enter_async_context(targets.default_gateway(odoo.url))
     session = await gateway.authenticate(odoo.login)
     proxy: Any = stack.enter_context(ServerProxy(f"{odoo.url}/xmlrpc/2/object"))
     login = (odoo.login.database, session.uid, odoo.login.secret)

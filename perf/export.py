@@ -15,10 +15,9 @@ from xmlrpc.client import ServerProxy
 
 from figures import Figure, options, report
 from interleaved import Ask, measure
-from targets import MODEL, SEEDED, SIX_FIELDS, Target, seed, target
+from targets import MODEL, SEEDED, SIX_FIELDS, Target, default_gateway, seed, target
 
 from odooport import Odoo
-from odooport_adapters import JsonRpcGateway, OdooHttp
 
 ROUNDS = 3
 ROWS = 200_000
@@ -40,8 +39,8 @@ async def main(rounds: int, rows: int, to: Path | None) -> None:
         if not rows:
             raise SystemExit(f"There are no partners with references like {SEEDED}1.")
         uid = source.uid()
-        async with OdooHttp(source.url) as http:
-            odoo = Odoo.connect(JsonRpcGateway(http), source.login)
+        async with default_gateway(source.url) as gateway:
+            odoo = Odoo.connect(gateway, source.login)
             grown = await growth(odoo, rows)
             ways: dict[str, Callable[[], Awaitable[int]]] = {
                 "streamed": lambda: streamed(odoo, rows),

@@ -8,7 +8,7 @@ import asyncio
 import json
 import xmlrpc.client
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,24 @@ import odooly
 import odoorpc
 from figures import Figure, options, report
 from interleaved import Ask, measure
-from targets import FIELDS, MODEL, SEEDED, SIX_FIELDS, Target, seed, target
+from targets import (
+    FIELDS,
+    MODEL,
+    SEEDED,
+    SIX_FIELDS,
+    Target,
+    default_gateway,
+    seed,
+    target,
+)
 
-from odooport import Call
-from odooport_adapters import JsonRpcGateway, OdooHttp, XmlRpcGateway, jsonrpc
+from odooport import Call, OdooGateway
+from odooport_adapters import (
+    JsonRpcGateway,
+    OdooHttp,
+    XmlRpcGateway,
+    messages,
+)
 from odooport_adapters import xmlrpc as xml
 from odooport_adapters.faults import Asker
 
@@ -40,8 +54,8 @@ type Execute = Callable[..., Awaitable[Any]]
 
 async def main(rounds: int, to: Path | None) -> None:
     """Measure, and report the figures."""
-    with ExitStack() as stack:
-        odoo = target(stack)
+    async with AsyncExitStack() as stack:
+        odoo = target(stack.enter_context(ExitStack()))
         if not odoo.is_real:
             seed(odoo, SMALL)
         async with OdooHttp(odoo.url) as http:
@@ -52,7 +66,7 @@ async def main(rounds: int, to: Path | None) -> None:
 
 
 async def clients(
-    odoo: Target, http: OdooHttp, stack: ExitStack
+    odoo: Target, http: OdooHttp, stack: AsyncExitStack
 ) -> Mapping[str, Execute]:
     """Log in with each client, and answer how it runs a method of partners."""
     login, where = odoo.login, urlsplit(odoo.url)
@@ -65,6 +79,8 @@ async def clients(
     ly = odooly.Client(odoo.url, login.database, login.login, login.secret)
     gateways = JsonRpcGateway(http), XmlRpcGateway(http)
     session = await gateways[0].authenticate(login)
+    default = await stack.enter_async_context(default_gateway(odoo.url))
+    await default.authenticate(login)
 
     async def bare(method: str, *args: Any, **kwargs: Any) -> Any:
         who = login.database, uid, login.secret
@@ -76,13 +92,12 @@ async def clients(
     async def with_odooly(method: str, *args: Any, **kwargs: Any) -> Any:
         return ly.env.execute(MODEL, method, *args, **kwargs)
 
-    async def ours(
-        gateway: JsonRpcGateway | XmlRpcGateway, method: str, *args: Any, **kwargs: Any
-    ) -> Any:
+    async def ours(gateway: OdooGateway, method: str, *args: Any, **kwargs: Any) -> Any:
         return await gateway.execute(session, Call(MODEL, method, args, kwargs))
 
     return {
         BARE: bare,
+        "default": partial(ours, default),
         "jsonrpc": partial(ours, gateways[0]),
         "xmlrpc": partial(ours, gateways[1]),
         "odoorpc": with_odoorpc,
@@ -139,12 +154,6 @@ async def calls(odoo: Target, ways: Mapping[str, Execute], rounds: int) -> list[
         for name in asks.keys() - {BARE}:
             of = f"{kind} through {name}, over xmlrpc.client"
             figures.append(over(f"gateway.{kind}.{name}", medians, name, of))
-        if kind == "fields_get":
-            of = "every field of partners, default wire, over xmlrpc.client"
-            figures.append(over("gateway.fields_get.cold", medians, "jsonrpc", of))
-        if kind.startswith("rows_"):
-            of = f"{rows} rows of six fields, default wire, over xmlrpc.client"
-            figures.append(over(f"gateway.{kind}.default", medians, "jsonrpc", of))
     return sorted(figures, key=lambda figure: figure.name)
 
 
@@ -165,7 +174,7 @@ async def words(rows: int, rounds: int) -> list[Figure]:
     as_xml = xmlrpc.client.dumps((records,), methodresponse=True).encode()
     as_json = json.dumps({"jsonrpc": "2.0", "id": 1, "result": records}).encode()
     expect(xml.decode(as_xml, Asker()) == records, "decoding XML")
-    expect(jsonrpc.decode(as_json, 1)["result"] == records, "decoding JSON")
+    expect(messages.decode(as_json, 1)["result"] == records, "decoding JSON")
 
     async def timed(work: Callable[[], object]) -> None:
         work()
@@ -176,10 +185,10 @@ async def words(rows: int, rounds: int) -> list[Figure]:
     works: dict[str, Callable[[], object]] = {
         "decode.client": lambda: xmlrpc.client.loads(as_xml),
         "decode.xml": lambda: xml.decode(as_xml, Asker()),
-        "decode.json": lambda: jsonrpc.decode(as_json, 1),
+        "decode.json": lambda: messages.decode(as_json, 1),
         "encode.client": lambda: xmlrpc.client.dumps(tuple(who()), "execute_kw"),
         "encode.xml": lambda: xml.encode("execute_kw", who()),
-        "encode.json": lambda: jsonrpc.encode(1, "object", "execute_kw", who()),
+        "encode.json": lambda: messages.encode(1, {"args": who()}),
     }
     asks: dict[str, Ask] = {name: partial(timed, work) for name, work in works.items()}
     medians = await measure(asks, rounds, warm_up=1)

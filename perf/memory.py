@@ -1,6 +1,7 @@
 """What each service holds: at rest after its first answer, and after a load.
 
-Every service has all guards on and the Odoo behind it that the other benchmarks have.
+Every service has all guards on and the Odoo behind it that the other benchmarks have,
+and runs in an environment with its own package alone, as somebody installs it.
 The figures are MiB of resident memory, read from ``/proc``, so it runs on Linux only.
 """
 
@@ -17,7 +18,7 @@ import processes
 import targets
 from figures import Figure, options, report
 from mcp import Client, StdioServerParameters
-from targets import BIN, FIELDS, MODEL, Target
+from targets import FIELDS, MODEL, Target
 
 from odooport_security import KeyStore
 
@@ -48,7 +49,10 @@ def serve(odoo: Target, calls: int) -> list[Figure]:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         _, key = KeyStore(state / "keys.db").create("perf", "reader")
         environment = targets.service_environment(state, odoo)
-        base = targets.started(stack, ["odooport", "serve", "--port=0"], environment)
+        at = targets.installed("odooport-cli")
+        base = targets.started(
+            stack, ["odooport", "serve", "--port=0"], environment, at
+        )
         pids = new_children(before)
         headers = {"Authorization": f"Bearer {key}"}
         with httpx2.Client(base_url=base, headers=headers, timeout=60) as http:
@@ -68,6 +72,7 @@ def serve(odoo: Target, calls: int) -> list[Figure]:
 
 async def stdio(odoo: Target, calls: int) -> list[Figure]:
     """Measure MCP over stdio."""
+    at = targets.installed("odooport-mcp-stdio")
     async with AsyncExitStack() as stack:
         before = processes.children(os.getpid())
         state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -75,7 +80,7 @@ async def stdio(odoo: Target, calls: int) -> list[Figure]:
         client = await stack.enter_async_context(
             Client(
                 StdioServerParameters(
-                    command=str(BIN / "odooport-mcp-stdio"), env=environment
+                    command=str(at / "odooport-mcp-stdio"), env=environment
                 )
             )
         )

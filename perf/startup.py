@@ -2,14 +2,13 @@
 
 MCP over stdio is held against a bare server of the SDK, with one tool that makes one
 call of ``xmlrpc.client``: importing the SDK and Odoo's check of the password are most
-of both. Both run in this environment, where every package of the workspace is; the
-library that wires our services imports web frameworks that it finds there, which an
-installation of the stdio service alone does not have.
+of both. Both run in an environment with the stdio service alone, as somebody installs
+it who wants no other: the library that wires our services imports what web frameworks
+it finds. REST is started from one with the command line alone.
 """
 
 import asyncio
 import compileall
-import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,7 +18,7 @@ import targets
 from figures import Figure, options, report
 from interleaved import Ask, measure
 from mcp import Client, StdioServerParameters
-from targets import BIN, FIELDS, MODEL, Target
+from targets import FIELDS, MODEL, Target
 
 from odooport_security import KeyStore
 
@@ -47,7 +46,7 @@ def over_stdio(command: list[str], environment: dict[str, str]) -> Ask:
     return ask
 
 
-def over_http(environment: dict[str, str], key: str) -> Ask:
+def over_http(at: Path, environment: dict[str, str], key: str) -> Ask:
     """Start REST and MCP in one process, search once over REST, and let it end."""
 
     async def ask() -> float:
@@ -55,7 +54,11 @@ def over_http(environment: dict[str, str], key: str) -> Ask:
         began = loop.time()
         with ExitStack() as stack:
             base = await asyncio.to_thread(
-                targets.started, stack, ["odooport", "serve", "--port=0"], environment
+                targets.started,
+                stack,
+                ["odooport", "serve", "--port=0"],
+                environment,
+                at,
             )
             answer = httpx2.get(
                 f"{base}/v1/models/{MODEL}/records?limit=10",
@@ -71,15 +74,18 @@ async def main(odoo: Target, rounds: int, to: Path | None) -> None:
     """Measure, and report the figures."""
     for folder in ("packages", "services", "perf"):
         compileall.compile_dir(ROOT / folder, quiet=1)
+    alone = targets.installed("odooport-mcp-stdio")
     with ExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         _, key = KeyStore(state / "keys.db").create("perf", "reader")
         environment = targets.service_environment(state, odoo)
         medians = await measure(
             {
-                "floor": over_stdio([sys.executable, str(FLOOR), "stdio"], environment),
-                "stdio": over_stdio([str(BIN / "odooport-mcp-stdio")], environment),
-                "serve": over_http(environment, key),
+                "floor": over_stdio(
+                    [str(alone / "python"), str(FLOOR), "stdio"], environment
+                ),
+                "stdio": over_stdio([str(alone / "odooport-mcp-stdio")], environment),
+                "serve": over_http(targets.installed("odooport-cli"), environment, key),
             },
             rounds,
             warm_up=1,

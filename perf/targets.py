@@ -8,16 +8,25 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import ServerProxy
 
 from odooport import Credentials
+from odooport_adapters import (
+    AutoGateway,
+    Json2Gateway,
+    JsonRpcGateway,
+    OdooHttp,
+    WebGateway,
+    XmlRpcGateway,
+)
 
 BIN = Path(sys.executable).parent
+_ROOT = Path(__file__).parent.parent
 MODEL = "res.partner"
 SEEDED = "PERF-"
 """What the references of the records begin with that the benchmarks have made."""
@@ -93,6 +102,25 @@ def target(stack: ExitStack) -> Target:
     return Target(url, Credentials("demo", "admin", "admin"), is_real=False)
 
 
+@asynccontextmanager
+async def default_gateway(url: str) -> AsyncIterator[AutoGateway]:
+    """Reach an Odoo as the services do if no transport is set.
+
+    Args:
+        url: Its address.
+    """
+    async with OdooHttp(url) as http:
+        web = WebGateway(http)
+        try:
+            yield AutoGateway(
+                [JsonRpcGateway(http), XmlRpcGateway(http)],
+                by_key=Json2Gateway(http),
+                by_password=web,
+            )
+        finally:
+            await web.aclose()
+
+
 def seed(odoo: Target, rows: int) -> None:
     """Make partners until there are so many that a benchmark has made; they stay."""
     domain = [["ref", "=like", f"{SEEDED}%"]]
@@ -116,6 +144,25 @@ def seed(odoo: Target, rows: int) -> None:
         )
 
 
+def installed(package: str) -> Path:
+    """Install one package of ours alone, as its users do; answer where it is.
+
+    Args:
+        package: Its name, such as ``odooport-cli``.
+    """
+    place = _ROOT / "build" / "perf" / package
+    subprocess.run(
+        [
+            *("uv", "sync", "--frozen", "--quiet", "--no-dev", "--compile-bytecode"),
+            f"--package={package}",
+        ],
+        cwd=_ROOT,
+        env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(place)},
+        check=True,
+    )
+    return place / "bin"
+
+
 def service_environment(state: Path, odoo: Target | None = None) -> dict[str, str]:
     """Answer the environment of a service: every guard on, no budget used up.
 
@@ -136,7 +183,10 @@ def service_environment(state: Path, odoo: Target | None = None) -> dict[str, st
 
 
 def started(
-    stack: ExitStack, command: Sequence[str], environment: Mapping[str, str]
+    stack: ExitStack,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    at: Path = BIN,
 ) -> str:
     """Start a service, wait until it says where it listens, and answer its address.
 
@@ -144,9 +194,10 @@ def started(
         stack: The service ends with it.
         command: The name of one of our commands, and its arguments.
         environment: The whole environment of the process.
+        at: Where the command is.
     """
     process = subprocess.Popen(
-        [str(BIN / command[0]), *command[1:]],
+        [str(at / command[0]), *command[1:]],
         env=dict(environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

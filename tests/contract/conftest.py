@@ -1,8 +1,8 @@
 """The gateways that the contract is held against, and what speaks to them.
 
-``memory`` is the Odoo in memory itself. ``xmlrpc`` and ``jsonrpc`` reach one like it
-over a real socket, and so does ``json2``, for which it plays an Odoo 19. The same cases
-run against a real Odoo in ``tests/integration``.
+``memory`` is the Odoo in memory itself. ``xmlrpc``, ``jsonrpc`` and ``web`` reach one
+like it over a real socket, and so does ``json2``, for which it plays an Odoo 19. The
+same cases run against a real Odoo in ``tests/integration``.
 """
 
 import threading
@@ -23,6 +23,7 @@ from odooport_adapters.http import OdooHttp
 from odooport_adapters.json2 import Json2Gateway
 from odooport_adapters.jsonrpc import JsonRpcGateway
 from odooport_adapters.memory import MemoryGateway
+from odooport_adapters.web import WebGateway
 from odooport_adapters.wire_server import wire_app
 from odooport_adapters.xmlrpc import XmlRpcGateway
 from odooport_runtime.serving import listen
@@ -30,7 +31,12 @@ from tests.conftest import CONTRACT
 
 from .editions import EIGHTEEN, Edition
 
-WIRES = {"xmlrpc": XmlRpcGateway, "jsonrpc": JsonRpcGateway, "json2": Json2Gateway}
+WIRES = {
+    "xmlrpc": XmlRpcGateway,
+    "jsonrpc": JsonRpcGateway,
+    "web": WebGateway,
+    "json2": Json2Gateway,
+}
 LOGINS = ("admin", "demo")
 
 
@@ -114,7 +120,7 @@ class Odoo:
     """An Odoo to hold against the contract.
 
     Attributes:
-        wire: ``memory``, ``xmlrpc``, ``jsonrpc`` or ``json2``.
+        wire: ``memory``, ``xmlrpc``, ``jsonrpc``, ``web`` or ``json2``.
         gateway: The way to it.
         admin: Somebody who may do everything.
         demo: A salesman without Settings rights.

@@ -32,7 +32,11 @@ async def odoo(
         admin, seller = [
             await User.log_in(
                 gateway,
-                Credentials(odoo_server.database, account.login, account.api_key),
+                Credentials(
+                    odoo_server.database,
+                    account.login,
+                    account.password if wire == "web" else account.api_key,
+                ),
             )
             for account in (odoo_server.admin, odoo_server.seller)
         ]

@@ -1,4 +1,4 @@
-"""Ways to reach Odoo for Odooport: JSON-2, JSON-RPC, XML-RPC, and an Odoo in memory.
+"""Ways to reach Odoo for Odooport: JSON-2, JSON-RPC, XML-RPC, web sessions, memory.
 
 Each gateway is an ``odooport.ports.OdooGateway``. The wires share one ``OdooHttp``,
 a pooled HTTP client of one Odoo server; who opens it closes it.
@@ -15,6 +15,7 @@ from odooport_adapters.json2 import Json2Gateway
 from odooport_adapters.jsonrpc import JsonRpcGateway
 from odooport_adapters.retry import RetryGateway
 from odooport_adapters.routing import AutoGateway
+from odooport_adapters.web import WebGateway
 from odooport_adapters.xmlrpc import XmlRpcGateway
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ __all__ = [
     "MemoryGateway",
     "OdooHttp",
     "RetryGateway",
+    "WebGateway",
     "XmlRpcGateway",
     "tls_context",
     "wire_app",

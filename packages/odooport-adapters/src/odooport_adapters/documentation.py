@@ -27,12 +27,10 @@ from odooport.scalars import is_mapping, is_sequence
 from odooport.signatures import operation_of
 from odooport_adapters.faults import Asker, from_json2
 from odooport_adapters.http import HttpAnswer, OdooHttp, refused
+from odooport_adapters.rpc import API_KEY
 
 ACCEPT = frozenset({"application/json"})
 _OK, _BROKEN = 200, 500
-
-_KEY = re.compile(r"[0-9a-f]{40}")
-"""An API key of Odoo (``addons/base/models/res_users.py``, ``API_KEY_SIZE``)."""
 
 _MODEL = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*", re.ASCII | re.IGNORECASE)
 
@@ -94,7 +92,7 @@ class Documentation:
 
         A password is never sent there.
         """
-        if not _KEY.fullmatch(session.secret):
+        if not API_KEY.fullmatch(session.secret):
             return None
         try:
             return await self.methods(session, model)

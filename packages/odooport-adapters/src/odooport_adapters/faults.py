@@ -215,10 +215,7 @@ def _crash(kind: str, message: str, debug: str, asker: Asker) -> OdooportError:
             "Nothing was written; try again."
         )
     if kind == _CANNOT_CONNECT and _names_unknown(asker.database, message):
-        return AuthenticationFailed(
-            f"Odoo's server has no database {asker.database!r} that it can open; "
-            "check the name."
-        )
+        return no_database(asker.database)
     if asker.writes and _may_be_committed(debug):
         return OutcomeUnknown(
             "Odoo failed while it saved the changes, or right after that: they may or "
@@ -277,6 +274,13 @@ def _is_about_oneself(text: str, asker: Asker) -> bool:
     lines = text.strip().splitlines()
     own = rf"\bres\.users\({asker.uid},\).*\b{asker.uid}\)$"
     return bool(lines) and re.search(own, lines[-1]) is not None
+
+
+def no_database(name: str) -> AuthenticationFailed:
+    """Make the error for a database that the server does not have, or does not show."""
+    return AuthenticationFailed(
+        f"Odoo's server has no database {name!r} that it can open; check the name."
+    )
 
 
 def _no_method(text: str) -> InvalidRequest:

@@ -9,8 +9,8 @@ import re
 import socket
 import ssl
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -45,7 +45,7 @@ _HEADERS: Mapping[str, str] = MappingProxyType(
 )
 
 _PATHS = 256
-"""How many paths are kept parsed; the two older wires have three."""
+"""How many paths are kept parsed; the three older wires have six."""
 
 _KEEP_ALIVE_SECONDS = 5.0
 """How long an idle connection is kept: less than any usual server keeps it."""
@@ -126,11 +126,13 @@ class HttpAnswer:
         status: The HTTP status.
         is_data: Whether its content type is one that was asked for.
         body: What it holds; empty if it is no data.
+        cookies: The values of its headers ``Set-Cookie``.
     """
 
     status: int
     is_data: bool
     body: bytes
+    cookies: Sequence[str] = field(default=(), repr=False)
 
 
 def tls_context(
@@ -227,8 +229,9 @@ class OdooHttp:
         *,
         accept: frozenset[str],
         writes: bool,
-    ) -> bytes:
-        """Send one request, once, and answer the body of Odoo's answer.
+        cookies: str = "",
+    ) -> HttpAnswer:
+        """Send one request, once, and answer what Odoo answers.
 
         The pool underneath tries again only while it has no connection yet; it never
         sends a request a second time.
@@ -240,6 +243,7 @@ class OdooHttp:
             accept: The content types that Odoo's answers have on this wire.
             writes: Whether the call may change anything: then a lost answer is an
                 ``OutcomeUnknown``.
+            cookies: The value of the header ``Cookie``; none is sent unless given.
 
         Raises:
             GatewayUnavailable: Not sent, or not executed, or a read that may be
@@ -255,8 +259,9 @@ class OdooHttp:
             return True
 
         headers = {"Content-Type": content_type}
-        answer = await self._send(path, body, headers, judge, writes=writes)
-        return answer.body
+        if cookies:
+            headers["Cookie"] = cookies
+        return await self._send(path, body, headers, judge, writes=writes)
 
     async def exchange(
         self,
@@ -328,6 +333,7 @@ class OdooHttp:
                         response.status_code,
                         is_data,
                         await self._read(response, writes=writes) if is_data else b"",
+                        response.headers.get_list("Set-Cookie"),
                     )
                 finally:
                     await response.aclose()

@@ -1,25 +1,21 @@
 """Odoo over JSON-RPC: the door ``/jsonrpc``, with the same services as XML-RPC.
 
 It names the class of an exception, carries control characters, and decodes many times
-faster. A method that returned None answers with neither ``result`` nor ``error``
-(``odoo/http.py``, ``JsonRPCDispatcher._response``).
+faster.
 """
 
 import itertools
-import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
-
-import msgspec
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from odooport.catalogue import MethodInfo
 from odooport.model import Call, Credentials, ServerVersion, Session
 from odooport.ports import OdooGateway
 from odooport_adapters.documentation import Documentation
 from odooport_adapters.faults import Asker, from_jsonrpc
-from odooport_adapters.http import OdooHttp, not_executed, unreadable
+from odooport_adapters.http import OdooHttp, not_executed
+from odooport_adapters.messages import ACCEPT, CONTENT_TYPE, RULES, encode, read
 from odooport_adapters.rpc import (
-    WireRules,
     authenticate_arguments,
     execute_arguments,
     read_login,
@@ -28,13 +24,6 @@ from odooport_adapters.rpc import (
 )
 from odooport_adapters.versions import answered
 
-_RULES = WireRules(
-    "JSON-RPC",
-    largest=2**53 - 1,  # what every JSON reader keeps exactly
-    # PostgreSQL stores no NUL, and half a surrogate pair crashes Odoo (HTTP 500)
-    forbidden=re.compile("[\x00\ud800-\udfff]"),
-)
-_ACCEPT = frozenset({"application/json"})
 _NOT_FOUND = 404
 
 
@@ -58,7 +47,7 @@ class JsonRpcGateway:
 
     async def authenticate(self, credentials: Credentials) -> Session:
         """Log in; see ``OdooGateway``."""
-        arguments = authenticate_arguments(credentials, _RULES)
+        arguments = authenticate_arguments(credentials, RULES)
         asker = Asker(credentials.database)
         answer = await self.ask(
             "common", "authenticate", arguments, asker, may_write=False
@@ -67,7 +56,7 @@ class JsonRpcGateway:
 
     async def execute(self, session: Session, call: Call) -> Any:
         """Run one method; see ``OdooGateway``."""
-        arguments = execute_arguments(session, call, _RULES)
+        arguments = execute_arguments(session, call, RULES)
         asker = Asker(session.database, session.uid, writes(call))
         answer = await self.ask(
             "object", "execute_kw", arguments, asker, may_write=writes(call)
@@ -105,54 +94,22 @@ class JsonRpcGateway:
             OdooportError: As for ``execute``.
         """
         number = next(self._numbers)
-        body = await self._http.post(
+        params = {"service": service, "method": method, "args": arguments}
+        answer = await self._http.post(
             "/jsonrpc",
-            encode(number, service, method, arguments),
-            "application/json",
-            accept=_ACCEPT,
+            encode(number, params),
+            CONTENT_TYPE,
+            accept=ACCEPT,
             writes=may_write,
         )
-        try:
-            answer = decode(body, number)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
-            raise unreadable(
-                "Odoo's answer is no readable JSON-RPC.", writes=may_write
-            ) from exc
-        if "error" not in answer:
-            return answer.get("result")
-        error = cast("Mapping[str, Any]", answer["error"])  # decode has seen to it
+        result, error = read(answer.body, number, writes=may_write)
+        if error is None:
+            return result
         if error.get("code") == _NOT_FOUND:
             raise not_executed(
                 "That server has no JSON-RPC service; use XML-RPC.", writes=may_write
             )
         raise from_jsonrpc(error, asker)
-
-
-def encode(number: int, service: str, method: str, arguments: list[Any]) -> bytes:
-    """Write a request."""
-    params = {"service": service, "method": method, "args": arguments}
-    request = {"jsonrpc": "2.0", "method": "call", "id": number, "params": params}
-    return msgspec.json.encode(request)
-
-
-def decode(body: bytes, number: int) -> dict[str, Any]:
-    """Read an answer to a request.
-
-    Raises:
-        ValueError: It is none, or the decoder's own errors.
-    """
-    raw: Any = msgspec.json.decode(body)
-    if not isinstance(raw, dict):
-        raise ValueError("an answer is an object")
-    answer = cast("dict[str, Any]", raw)
-    if "error" in answer:
-        if not isinstance(answer["error"], dict):
-            raise ValueError("an error is an object")
-        if answer.get("id") is None:  # Odoo could not read the request's number
-            return answer
-    if "jsonrpc" not in answer or answer.get("id") != number:
-        raise ValueError("this answers another request")
-    return answer
 
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from odooport.catalogue import MethodInfo
 from odooport.errors import AuthenticationFailed, GatewayProtocolError
 from odooport.model import Call, Credentials, ServerVersion, Session
 from odooport.ports import OdooGateway
+from odooport_adapters.rpc import API_KEY, SessionLost
 
 _INSTANCES = 256
 _SESSIONS = 4096
@@ -25,9 +26,14 @@ class AutoGateway:
     count towards Odoo's login cooldown; a login that it refuses is tried once on the
     best of the others, and its session then stays there.
 
+    What does not look like an API key is a password, and may go over a wire that takes
+    passwords alone. If the server does not have that one, or does not keep its
+    sessions, the others take its place.
+
     Args:
         candidates: The gateways to choose from, the preferred one first.
         by_key: A gateway that takes API keys alone, to prefer to all of them.
+        by_password: A gateway that takes passwords alone, to prefer to the candidates.
         clock: Answers the time in seconds; must never go back.
     """
 
@@ -36,10 +42,15 @@ class AutoGateway:
         candidates: Sequence[OdooGateway],
         *,
         by_key: OdooGateway | None = None,
+        by_password: OdooGateway | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._candidates = tuple(candidates)
         self._by_key = by_key
+        self._by_password = by_password
+        self._no_sessions: FlightCache[str, bool] = FlightCache(
+            size=_INSTANCES, seconds=None, clock=clock
+        )
         self._chosen: FlightCache[str, OdooGateway] = FlightCache(
             size=_INSTANCES, seconds=None, clock=clock
         )
@@ -47,7 +58,7 @@ class AutoGateway:
             size=_INSTANCES, seconds=None, clock=clock
         )
         # a session that drops out is refused on its next call, and then logs in anew
-        self._with_password: FlightCache[Session, OdooGateway] = FlightCache(
+        self._stays: FlightCache[Session, OdooGateway] = FlightCache(
             size=_SESSIONS, seconds=None, clock=clock
         )
 
@@ -71,24 +82,51 @@ class AutoGateway:
         """Log in; see ``OdooGateway``."""
         instance = credentials.instance
         chosen = await self.choose(instance)
+        if chosen is not self._by_key:
+            return await self._log_in(credentials, chosen)
         try:
             return await chosen.authenticate(credentials)
         except AuthenticationFailed as refused:
-            if chosen is not self._by_key:
-                raise
             try:
                 other = await self._for_passwords.get(
                     instance, lambda: _first(self._candidates, instance)
                 )
             except GatewayProtocolError:
                 raise refused from None  # keys are all that this server takes
-            session = await other.authenticate(credentials)
-            self._with_password.put(session, other)
-            return session
+            return await self._log_in(credentials, other)
+
+    async def _log_in(self, credentials: Credentials, other: OdooGateway) -> Session:
+        """Log in by password if the server takes it so, else on another wire."""
+        instance = credentials.instance
+        if (
+            self._by_password is not None
+            and not API_KEY.fullmatch(credentials.secret)
+            and self._no_sessions.peek(instance) is None
+        ):
+            try:
+                session = await self._by_password.authenticate(credentials)
+            except GatewayProtocolError:
+                self._no_sessions.put(instance, True)
+            else:
+                self._stays.put(session, self._by_password)
+                return session
+        session = await other.authenticate(credentials)
+        self._stays.put(session, other)
+        return session
 
     async def execute(self, session: Session, call: Call) -> Any:
         """Run one method; see ``OdooGateway``."""
-        return await (await self._of(session)).execute(session, call)
+        try:
+            return await (await self._of(session)).execute(session, call)
+        except SessionLost:
+            # It has not run, and what the other wires need is in the session.
+            instance = session.instance
+            other = await self._for_passwords.get(
+                instance, lambda: _first(self._candidates, instance)
+            )
+            self._no_sessions.put(instance, True)
+            self._stays.put(session, other)
+            return await other.execute(session, call)
 
     async def methods(
         self, session: Session, model: str
@@ -97,7 +135,7 @@ class AutoGateway:
         return await (await self._of(session)).methods(session, model)
 
     async def _of(self, session: Session) -> OdooGateway:
-        gateway = self._with_password.peek(session)
+        gateway = self._stays.peek(session)
         return await self.choose(session.instance) if gateway is None else gateway
 
 

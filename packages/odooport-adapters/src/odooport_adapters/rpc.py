@@ -25,8 +25,18 @@ from odooport_adapters.versions import by_position
 INT4_MAX = 2**31 - 1
 """The largest id: PostgreSQL's ``integer``."""
 
+API_KEY = re.compile(r"[0-9a-f]{40}")
+"""An API key of Odoo (``addons/base/models/res_users.py``, ``API_KEY_SIZE``)."""
+
 _DEPTH = 100
 """How deep arguments may be nested; real ones stay below ten."""
+
+
+class SessionLost(AuthenticationFailed):
+    """Odoo keeps no session for this login, so the call has not run.
+
+    Another wire, which needs none, may still take it.
+    """
 
 
 @dataclass(frozen=True, slots=True)

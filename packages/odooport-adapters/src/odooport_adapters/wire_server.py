@@ -659,30 +659,37 @@ class _WebClient:
             params: Mapping[str, Any] = {"model": model, "method": method, "args": args}
             return await self._call_kw(session, "call_kw", {**params, "kwargs": {}})
 
+        version = await self._services.dispatch("common", "version", [])
+        about: dict[str, Any] = {
+            "uid": session.uid,
+            "db": self._services.database,
+            "server_version": version["server_version"],
+            "server_version_info": version["server_version_info"],
+            "web.base.url": str(request.base_url).rstrip("/"),
+        }
         fields = ["name", "login", "partner_id", "company_id", "company_ids"]
-        (user,) = await ask("res.users", "read", [session.uid], fields)
+        try:
+            (user,) = await ask("res.users", "read", [session.uid], fields)
+        except _Fault as fault:
+            if fault.code != _NO_ACCESS:
+                raise
+            return about  # Odoo reads it as the superuser, which a gateway is not
         companies = await ask("res.company", "read", user["company_ids"], ["name"])
         system, manager = [
             await ask("res.users", "has_group", [session.uid], f"base.group_{group}")
             for group in ("system", "erp_manager")
         ]
-        version = await self._services.dispatch("common", "version", [])
         partner = user["partner_id"]
-        return {
-            "uid": session.uid,
+        return about | {
             "is_system": system,
             "is_admin": manager,
             "is_public": False,
             "is_internal_user": True,
             "user_context": await ask("res.users", "context_get"),
-            "db": self._services.database,
-            "server_version": version["server_version"],
-            "server_version_info": version["server_version_info"],
             "name": user["name"],
             "username": user["login"],
             "partner_id": partner[0],
             "partner_display_name": partner[1],
-            "web.base.url": str(request.base_url).rstrip("/"),
             "user_companies": {
                 "current_company": user["company_id"][0],
                 "allowed_companies": {

@@ -114,13 +114,14 @@ class XmlRpcGateway:
         Raises:
             OdooportError: As for ``execute``.
         """
-        body = await self._http.post(
+        answer = await self._http.post(
             f"/xmlrpc/2/{service}",
             encode(method, arguments),
             "text/xml",
             accept=_ACCEPT,
             writes=may_write,
         )
+        body = answer.body
         try:
             if len(body) < _LARGE:
                 return decode(body, asker)

@@ -31,6 +31,7 @@ from odooport_adapters import (
     JsonRpcGateway,
     OdooHttp,
     RetryGateway,
+    WebGateway,
     XmlRpcGateway,
     tls_context,
 )
@@ -73,6 +74,7 @@ _TRANSPORTS: Mapping[type[OdooGateway], str] = {
     Json2Gateway: "JSON-2",
     JsonRpcGateway: "JSON-RPC",
     XmlRpcGateway: "XML-RPC",
+    WebGateway: "sessions of the web client",
 }
 
 
@@ -126,12 +128,23 @@ def _wire(
             return JsonRpcGateway(http)
         case "json2":
             return Json2Gateway(http, clock=clock)
+        case "web":
+            return _web(http, closing, clock)
         case "auto":
             return AutoGateway(
                 [JsonRpcGateway(http), XmlRpcGateway(http)],
                 by_key=Json2Gateway(http, clock=clock),
+                by_password=_web(http, closing, clock),
                 clock=clock,
             )
+
+
+def _web(
+    http: OdooHttp, closing: AsyncExitStack, clock: Callable[[], float]
+) -> WebGateway:
+    gateway = WebGateway(http, clock=clock)
+    closing.push_async_callback(gateway.aclose)  # before its client closes
+    return gateway
 
 
 def _gateway(

@@ -142,7 +142,7 @@ _Url = Annotated[str, AfterValidator(_address)]
 _Name = Annotated[str, AfterValidator(_name)]
 _Variable = Annotated[str, AfterValidator(_variable)]
 
-type Transport = Literal["auto", "json2", "jsonrpc", "xmlrpc", "memory"]
+type Transport = Literal["auto", "json2", "web", "jsonrpc", "xmlrpc", "memory"]
 """How to speak with an Odoo."""
 
 
@@ -296,9 +296,10 @@ class Settings(BaseModel):
     transport: Annotated[Transport, _Word] = Field(
         default="auto",
         description=(
-            "How to speak with Odoo: `json2` (Odoo 19 and later, API keys only), "
-            "`jsonrpc`, `xmlrpc`, or `auto`, which takes the first of these that the "
-            "server offers and the login fits. `memory` serves a demo company from "
+            "How to speak with Odoo: `json2` (Odoo 19 and later, API keys only), `web` "
+            "(a session as the web client has it, passwords only), `jsonrpc`, "
+            "`xmlrpc`, or `auto`, which takes the first of these that the server "
+            "offers and the login fits. `memory` serves a demo company from "
             "memory, without any Odoo."
         ),
         json_schema_extra=_by("ODOOPORT_TRANSPORT"),

@@ -90,6 +90,10 @@ class FlightCache[K, V]:
         kept = self._kept.get(key)
         return None if kept is None else self._clock() - kept[0]
 
+    def values(self) -> list[V]:
+        """Answer all that is kept, the least recently used first."""
+        return [value for _, _, value in self._kept.values()]
+
     def put(self, key: K, value: V) -> None:
         """Keep an answer."""
         self._forget(key)

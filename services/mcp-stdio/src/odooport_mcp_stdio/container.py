@@ -4,12 +4,17 @@ import secrets
 import time
 from collections.abc import Callable
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 from dependency_injector import providers
 
-from odooport import Caller, Principal
-from odooport_mcp.server import Identify, build_server
+from odooport import Caller, Gate, Principal
 from odooport_runtime.container import LocalContainer
+
+if TYPE_CHECKING:
+    from mcp.server import MCPServer
+
+    from odooport_mcp.server import Identify
 
 DOOR = "mcp-stdio"
 """What this door is called in every log and audit line."""
@@ -17,7 +22,7 @@ DOOR = "mcp-stdio"
 
 def _identify(
     principal: Principal, new_id: Callable[[], str], seconds: float
-) -> Identify:
+) -> "Identify":
     """Answer what takes every request for the local user's."""
     return lambda context: Caller(
         principal,
@@ -31,6 +36,15 @@ def _new_id() -> str:
     return secrets.token_hex(8)
 
 
+def _server(gate: Gate, identify: "Identify", **options: Any) -> "MCPServer[Any]":
+    # Here: the SDK is slow to import, and the login to Odoo need not wait for that.
+    from odooport_mcp.server import build_server
+
+    return build_server(
+        gate, identify, version=version("odooport-mcp-stdio"), **options
+    )
+
+
 class Container(LocalContainer):
     """The container for a door without keys, with MCP on top. One for each process."""
 
@@ -41,10 +55,9 @@ class Container(LocalContainer):
         LocalContainer.settings.provided.deadline,
     )
     server = providers.Singleton(
-        build_server,
+        _server,
         LocalContainer.gate,
         identify,
-        version=version("odooport-mcp-stdio"),
         powers=LocalContainer.powers,
         admit=LocalContainer.drain.provided.admit,
     )

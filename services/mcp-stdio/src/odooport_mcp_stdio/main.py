@@ -9,7 +9,8 @@ def main() -> None:
     """Serve MCP over stdin and stdout; a client waits for it to be ready.
 
     What is loaded at the start stays until the end. Looking through all of it for
-    garbage, again and again while it grows, would take a fifth of the start.
+    garbage, again and again while it grows, would take a fifth of the start; ``serve``
+    begins with that when all is loaded.
     """
     gc.disable()
     from odooport import OdooportError
@@ -17,11 +18,7 @@ def main() -> None:
     from odooport_mcp_stdio.service import serve
 
     try:
-        container = Container()
-        container.server()
-        gc.freeze()
-        gc.enable()
-        asyncio.run(serve(container))
+        asyncio.run(serve(Container()))
     except OdooportError as error:
         sys.stderr.write(f"odooport-mcp-stdio: {error.message}\n")
         sys.exit(2)

@@ -1,12 +1,15 @@
 """Serving MCP over stdin and stdout until stdin closes or a signal comes."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
+from odooport import Credentials, Gate, OdooportError
+from odooport.model import DEFAULT_INSTANCE
 from odooport_mcp_stdio.container import Container
 from odooport_runtime.container import shutdown
 from odooport_runtime.draining import Drain
@@ -27,6 +30,9 @@ _logger = logging.getLogger(__name__)
 async def serve(container: Container) -> None:
     """Serve until stdin closes, or SIGINT or SIGTERM.
 
+    Odoo takes a quarter of a second to check a password. It does so while the rest of
+    this process is loaded.
+
     At a signal running calls may end, and new ones are refused; a second signal ends at
     once. When stdin closes, running calls are cancelled: nobody is left to read what
     they answer, and clients kill a server that does not end soon. The audit keeps of a
@@ -34,7 +40,10 @@ async def serve(container: Container) -> None:
     """
     settings = container.settings()
     configure_logging(settings.log_level)
-    server = container.server()
+    login = asyncio.create_task(_log_in(container.gate(), container.credentials()))
+    server = await asyncio.to_thread(container.server)
+    gc.freeze()
+    gc.enable()
     _logger.info("serving", extra={"role": settings.role, "files": settings.sources})
     signals: list[int] = []
     told = asyncio.Event()
@@ -60,6 +69,7 @@ async def serve(container: Container) -> None:
             await asyncio.wait({serving}, timeout=_LAST_SECONDS)
     finally:
         waiting.cancel()
+        login.cancel()
         await shutdown(container)
     if not serving.done():
         # A thread still waits for a line on stdin, and nothing can wake it.
@@ -70,6 +80,16 @@ async def serve(container: Container) -> None:
     except* BrokenPipeError:
         # The client is gone; nobody is there to read an answer.
         _logger.info("the client went away")
+
+
+async def _log_in(gate: Gate, logins: Mapping[str, Credentials]) -> None:
+    """Log in before anybody asks; the first request waits for it, or logs in anew."""
+    if (login := logins.get(DEFAULT_INSTANCE)) is None:
+        return  # whoever has named instances alone asks for one of them
+    try:
+        await gate.sessions.get(login)
+    except OdooportError as error:  # whoever asks is told
+        _logger.info("not logged in yet", extra={"code": error.code})
 
 
 async def _drain(drain: Drain, grace: float, over: Callable[[], bool]) -> None:
