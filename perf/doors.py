@@ -35,6 +35,9 @@ WARM_UP = 10
 ROWS = 10
 FLOOR = str(Path(__file__).with_name("floor.py"))
 _SEARCH: Mapping[str, Any] = {"model": MODEL, "fields": FIELDS, "limit": ROWS}
+_HEALTH = "/health"
+"""A path that asks nothing of Odoo, and of us nothing but an HTTP answer."""
+
 _RECORDS = f"/v1/models/{MODEL}/records"
 _REST: Mapping[str, str] = {
     "search_10": f"{_RECORDS}?fields={','.join(FIELDS)}&limit={ROWS}",
@@ -65,9 +68,9 @@ def over_rest(base: str, key: str, path: str) -> Ask:
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
         body = answer.read()
-        if answer.status != 200:
+        if answer.status >= 300:
             raise SystemExit(f"{path}: {body.decode()}")
-        return json.loads(body)
+        return json.loads(body) if body else answer.status
 
     return ask
 
@@ -138,6 +141,7 @@ async def asks(odoo: Target, stack: AsyncExitStack) -> dict[str, Ask]:
     }
     for name, path in _REST.items():
         ways[f"rest.{name}"] = over_rest(base, key, path.format(id=one))
+    ways["rest.health"] = over_rest(base, key, _HEALTH)
     return ways
 
 
@@ -189,6 +193,7 @@ def figures(medians: Mapping[str, float]) -> list[Figure]:
         for kind, what in (
             ("count", "a count with one record, which are two calls"),
             ("describe", "the fields of a model, which are kept"),
+            ("health", "a request that asks nothing of Odoo: the hop itself"),
         )
     ]
     return found
