@@ -28,7 +28,7 @@ from mcp.client.streamable_http import streamable_http_client
 from targets import BIN, FIELDS, MODEL, Target
 
 from odooport import Call
-from odooport_security import KeyStore
+from odooport_security import SqliteKeyStore
 
 ROUNDS = 100
 WARM_UP = 10
@@ -80,7 +80,7 @@ async def asks(odoo: Target, stack: AsyncExitStack) -> dict[str, Ask]:
     processes = stack.enter_context(ExitStack())
     state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     environment = targets.service_environment(state, odoo)
-    _, key = KeyStore(state / "keys.db").create("perf", "reader")
+    _, key = SqliteKeyStore(state / "keys.db").create("perf", "reader")
     base = targets.started(processes, ["odooport", "serve", "--port=0"], environment)
     floor = targets.started(processes, ["python", FLOOR, "http"], environment)
 

@@ -28,7 +28,7 @@ import targets
 from figures import Figure, options, report
 from targets import BIN, MODEL, Target
 
-from odooport_security import KeyStore
+from odooport_security import SqliteKeyStore
 
 WARM_UP = 10
 MEMORY_USERS = 100
@@ -172,7 +172,7 @@ def ours(
         users: The classes of the users that will ask.
     """
     state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    _, key = KeyStore(state / "keys.db").create("perf", "editor")
+    _, key = SqliteKeyStore(state / "keys.db").create("perf", "editor")
     environment = targets.service_environment(state, odoo)
     host = targets.started(stack, ["odooport", "serve", "--port", "0"], environment)
     if odoo is None:

@@ -23,7 +23,7 @@ from figures import Figure, options, report
 from mcp import Client, StdioServerParameters
 from targets import FIELDS, MODEL, Target
 
-from odooport_security import KeyStore
+from odooport_security import SqliteKeyStore
 
 CALLS = 1_000
 LARGE = 1_000
@@ -135,7 +135,7 @@ def over_http(service: Service, odoo: Target, calls: int) -> list[Figure]:
         at = targets.installed(service.package)
         before = processes.children(os.getpid())
         state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        _, key = KeyStore(state / "keys.db").create("perf", "reader")
+        _, key = SqliteKeyStore(state / "keys.db").create("perf", "reader")
         environment = targets.service_environment(state, odoo)
         base = alive(stack, at / service.command[0], service.command[1:], environment)
         pids = new_children(before)

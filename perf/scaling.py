@@ -1,11 +1,11 @@
 """What a request costs a service, and what a second worker or uvloop changes in that.
 
 Starts ``odooport serve`` over the Odoo in memory, every guard and the audit on: alone,
-on uvloop (which it does not use by itself), counting in a Redis, and with two workers.
-All are asked in turn, in slices of some seconds, over connections that are kept. The
-cost is the processor time that the kernel has counted for the service. The throughput
-of two workers says less on a machine with two cores: this program and Redis need some
-of them too.
+on uvloop (which it does not use by itself), counting in a Redis, with its keys there
+too, and with two workers. All are asked in turn, in slices of some seconds, over
+connections that are kept. The cost is the processor time that the kernel has counted
+for the service. The throughput of two workers says less on a machine with two cores:
+this program and Redis need some of them too.
 
 Usage: ``python perf/scaling.py [--rounds N] [--seconds S] [--width N] [--json FILE]``
 """
@@ -22,7 +22,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ import processes
 from figures import Figure, options, report
 from targets import FIELDS, MODEL, service_environment, started
 
-from odooport_security import KeyStore
+from odooport_security import KeyStore, RedisKeyStore, SqliteKeyStore
 
 ROUNDS = 7
 SECONDS = 2.0
@@ -275,6 +275,7 @@ def serve(
     on_uvloop: bool = False,
     workers: int = 1,
     at: str | None = None,
+    keys_too: bool = False,
 ) -> Service:
     """Start a service.
 
@@ -283,14 +284,18 @@ def serve(
         on_uvloop: Whether it runs on uvloop, and not on asyncio's own loop.
         workers: How many processes serve.
         at: The Redis to count in; in the process unless told.
+        keys_too: Whether the keys are in that Redis too.
     """
     state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    store = KeyStore(state / "keys.db")
-    _, key = store.create("perf", "full")
-    store.close()
     environment = service_environment(state) | {"ODOOPORT_WORKERS": str(workers)}
+    store: KeyStore = SqliteKeyStore(state / "keys.db")
     if at is not None:
         environment["ODOOPORT_REDIS_URL"] = at
+    if at is not None and keys_too:
+        environment["ODOOPORT_KEY_STORE"] = "redis"
+        store = RedisKeyStore(at)
+    with closing(store):
+        _, key = store.create("perf", "full")
     before = processes.children(os.getpid())
     command = ["python", "-c", _ON_UVLOOP]
     address = started(
@@ -312,7 +317,7 @@ async def measure(
     for turn in range(rounds + 1):
         for kind in kinds:
             for name, service in random.sample(list(services.items()), len(services)):
-                if name in ("redis", "two") and kind not in (
+                if name in ("redis", "keys", "two") and kind not in (
                     "search_rest",
                     "write_rest",
                 ):
@@ -361,6 +366,12 @@ async def measure(
                     cpu("redis", kind) / cpu("one", kind),
                     "x",
                     "CPU of the service counting in Redis, over counting for itself",
+                ),
+                Figure(
+                    f"scaling.redis_keys.cpu.{kind}",
+                    cpu("keys", kind) / cpu("redis", kind),
+                    "x",
+                    "CPU of the service with its keys in Redis too",
                 ),
                 Figure(
                     f"scaling.2_workers.cpu.{kind}",
@@ -420,6 +431,7 @@ def main() -> None:
             services["uvloop"] = serve(stack, on_uvloop=True)
         if (at := redis(stack)) is not None:
             services["redis"] = serve(stack, at=at)
+            services["keys"] = serve(stack, at=at, keys_too=True)
             services["two"] = serve(stack, workers=2, at=at)
         figures = asyncio.run(
             measure(

@@ -50,7 +50,7 @@ from relay import Relay
 from odooport import Call, Context, Credentials
 from odooport_adapters import JsonRpcGateway, OdooHttp
 from odooport_mcp.client import OdooportClient
-from odooport_security import KeyStore
+from odooport_security import SqliteKeyStore
 
 CALLERS = 8
 PAUSE = 0.1
@@ -472,7 +472,7 @@ async def soak(plan: Plan) -> int:
         relay = await stack.enter_async_context(
             Relay(where.hostname or "127.0.0.1", where.port or 80)
         )
-        store = KeyStore(state / "keys.db")
+        store = SqliteKeyStore(state / "keys.db")
         keys = [store.create(f"{n}", "full")[1] for n in range(plan.callers)]
         store.close()
         services = await start(stack, state, logs, relay.port, plan.login)

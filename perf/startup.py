@@ -20,7 +20,7 @@ from interleaved import Ask, measure
 from mcp import Client, StdioServerParameters
 from targets import FIELDS, MODEL, Target
 
-from odooport_security import KeyStore
+from odooport_security import SqliteKeyStore
 
 ROUNDS = 9
 ROOT = Path(__file__).parent.parent
@@ -77,7 +77,7 @@ async def main(odoo: Target, rounds: int, to: Path | None) -> None:
     alone = targets.installed("odooport-mcp-stdio")
     with ExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        _, key = KeyStore(state / "keys.db").create("perf", "reader")
+        _, key = SqliteKeyStore(state / "keys.db").create("perf", "reader")
         environment = targets.service_environment(state, odoo)
         medians = await measure(
             {

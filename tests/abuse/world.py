@@ -32,7 +32,7 @@ from odooport_runtime.container import shutdown
 from odooport_runtime.logging import configure_logging
 from odooport_runtime.serving import listen, server_of
 from odooport_runtime.settings import Settings, load_settings
-from odooport_security import AuditReader, KeyStore
+from odooport_security import AuditReader, SqliteKeyStore
 from odooport_security.secrets import new_key
 from tests.usecases.conftest import CountingGateway
 
@@ -455,7 +455,7 @@ async def odoo_ids(
     return found
 
 
-def _make_keys(store: KeyStore, path: Path) -> dict[str, str]:
+def _make_keys(store: SqliteKeyStore, path: Path) -> dict[str, str]:
     """Make the keys: good ones, and all kinds of bad ones."""
     keys = {role: store.create(role, role)[1] for role in ROLES}
     keys["seller"] = store.create(
@@ -484,7 +484,7 @@ def _make_keys(store: KeyStore, path: Path) -> dict[str, str]:
     store.rotate(record.id, timedelta(days=1))
 
     past = datetime.now(UTC) - timedelta(days=100)
-    old = KeyStore(path, clock=lambda: past)
+    old = SqliteKeyStore(path, clock=lambda: past)
     record, keys["grace over"] = old.create("grace over", "full")
     old.rotate(record.id, timedelta(days=2))
     record, keys["expired"] = old.create("expired", "full", past + timedelta(days=90))

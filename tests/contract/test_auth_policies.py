@@ -16,11 +16,11 @@ from odooport.model import Call, Context, Credentials, Principal, Refusal
 from odooport.ports import AuthPolicy
 from odooport.schema import ModelSchema
 from odooport_security.identities import IdentityStore, Place
-from odooport_security.keys import KeyStore
 from odooport_security.lockout import Lockout
 from odooport_security.policy import KeyPolicy, LocalPolicy
 from odooport_security.roles import Roles
 from odooport_security.secrets import SecretCipher
+from odooport_security.sqlite_keys import SqliteKeyStore
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 LOGIN = {"default": Credentials("demo", "admin", "s3cr3t")}
@@ -41,7 +41,7 @@ class NothingKnown:
 
 @pytest.fixture
 def policies(tmp_path: Path) -> Iterator[dict[str, AuthPolicy]]:
-    store = KeyStore(tmp_path / "keys.db", clock=lambda: NOW)
+    store = SqliteKeyStore(tmp_path / "keys.db", clock=lambda: NOW)
     store.create("shop", "full")
     identities = IdentityStore(
         tmp_path / "identities.db",

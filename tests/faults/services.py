@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 
-from odooport_security import KeyStore
+from odooport_security import SqliteKeyStore
 
 from .world import DATABASE, PASSWORD, PATIENCE, environment
 
@@ -62,7 +62,7 @@ def furnish(directory: Path, address: str) -> str:
     ]
     toml = "\n".join([*lines, ""])
     (directory / "odooport.toml").write_text(toml, encoding="utf-8")
-    keys = KeyStore(directory / "keys.db")
+    keys = SqliteKeyStore(directory / "keys.db")
     _, key = keys.create("caller", "full")
     keys.close()
     return key

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from odooport_security import KeyStore
+from odooport_security import SqliteKeyStore
 
 from .services import PARTNERS, furnish, odooport, started
 from .world import MovableClock, SwappableOdoo, odoo_in_memory
@@ -135,7 +135,7 @@ async def test_two_processes_share_a_directory_under_load(
 
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*map(race, range(RACES)))
-        store = KeyStore(tmp_path / "keys.db")
+        store = SqliteKeyStore(tmp_path / "keys.db")
         made, token = store.create("newcomer", "reader")
         bearer = {"Authorization": f"Bearer {token}"}
         for service in (one, other):
@@ -155,24 +155,24 @@ async def test_two_processes_share_a_directory_under_load(
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=400), timedelta(days=-400)], ids=str)
-def test_a_key_expires_by_the_clock_on_the_wall_whichever_way_it_jumps(
+async def test_a_key_expires_by_the_clock_on_the_wall_whichever_way_it_jumps(
     jump: timedelta, tmp_path: Path
 ) -> None:
     now = datetime(2026, 3, 18, 12, tzinfo=UTC)
     clock = [now]
-    store = KeyStore(tmp_path / "keys.db", clock=lambda: clock[0])
+    store = SqliteKeyStore(tmp_path / "keys.db", clock=lambda: clock[0])
     _, lasting = store.create("lasting", "reader")
     _, ending = store.create("ending", "reader", expires_at=now + timedelta(days=1))
     clock[0] = now + jump
-    assert not is_expired(store, lasting, clock[0])
-    assert is_expired(store, ending, clock[0]) is (jump > timedelta())
+    assert not await is_expired(store, lasting, clock[0])
+    assert await is_expired(store, ending, clock[0]) is (jump > timedelta())
     clock[0] = now
-    assert not is_expired(store, ending, clock[0])
+    assert not await is_expired(store, ending, clock[0])
     store.close()
 
 
-def is_expired(store: KeyStore, token: str, now: datetime) -> bool:
+async def is_expired(store: SqliteKeyStore, token: str, now: datetime) -> bool:
     """Answer whether a key that is there has expired."""
-    found = store.verify(token)
+    found = await store.verify(token)
     assert found is not None
     return found.is_expired(now)

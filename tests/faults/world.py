@@ -29,7 +29,7 @@ from odooport import Call, Session
 from odooport_adapters import MemoryGateway, wire_app
 from odooport_mcp.failures import ERROR_KEY
 from odooport_runtime.serving import listen
-from odooport_security import KeyStore
+from odooport_security import SqliteKeyStore
 
 from .proxy import FaultyProxy, Stranger
 
@@ -568,7 +568,7 @@ async def open_door(
             cwd=directory,
         )
         return McpDoor(await stack.enter_async_context(Client(command))), ""
-    keys = KeyStore(directory / "keys.db")
+    keys = SqliteKeyStore(directory / "keys.db")
     _, key = keys.create("caller", "full")
     keys.close()
     module = {REST: "odooport_rest.main", MCP: "odooport_mcp_http.main"}[name]

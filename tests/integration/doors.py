@@ -19,7 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from odooport import Record
 from odooport_mcp.failures import ERROR_KEY
-from odooport_security import KeyStore
+from odooport_security import SqliteKeyStore
 
 from .odoo_server import OdooServer
 
@@ -209,7 +209,7 @@ async def door_of(name: str, server: OdooServer, state: Path) -> AsyncGenerator[
         async with Client(command) as client:
             yield McpDoor(client, {})
         return
-    keys = KeyStore(state / "keys.db")
+    keys = SqliteKeyStore(state / "keys.db")
     _, key = keys.create("journey", "full")
     keys.close()
     module = {"rest": "odooport_rest.main", "mcp-http": "odooport_mcp_http.main"}[name]

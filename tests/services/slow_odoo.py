@@ -17,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from odooport_adapters import MemoryGateway, wire_app
 from odooport_runtime.serving import listen
-from odooport_security import KeyStore
+from odooport_security import SqliteKeyStore
 
 PATIENCE = 30
 """Seconds after which something hangs."""
@@ -285,7 +285,7 @@ async def serving(
     command: list[str], environment: dict[str, str], state: Path
 ) -> AsyncIterator[Process]:
     """Start a service over HTTP, wait until it listens, and see that it ends."""
-    keys = KeyStore(state / "keys.db")
+    keys = SqliteKeyStore(state / "keys.db")
     _, key = keys.create("shop", "full")
     keys.close()
     process = await asyncio.create_subprocess_exec(

@@ -1,5 +1,6 @@
 """The command ``odooport``, as people use it."""
 
+import asyncio
 import json
 import os
 import re
@@ -27,7 +28,7 @@ from odooport_adapters import MemoryGateway, wire_app
 from odooport_cli.card import base_address
 from odooport_cli.main import main
 from odooport_runtime.serving import listen
-from odooport_security import KeyStore
+from odooport_security import SqliteKeyStore
 
 PATIENCE = 60.0
 """Seconds after which a process that hangs is a failure; none should take a tenth."""
@@ -87,8 +88,8 @@ def test_a_new_key_is_the_only_thing_on_stdout_and_opens_the_store(
     made = odooport("keys create 'web shop' --role editor")
 
     assert made.status == 0
-    store = KeyStore(tmp_path / "state" / "keys.db")
-    key = store.verify(made.out.strip())
+    store = SqliteKeyStore(tmp_path / "state" / "keys.db")
+    key = asyncio.run(store.verify(made.out.strip()))
     store.close()
     assert key is not None
     assert (key.name, key.role) == ("web shop", "editor")
@@ -324,7 +325,8 @@ def test_the_doctor_speaks_with_an_odoo_over_the_wire(odooport, wire, transport:
     assert outcome.status == 0
     assert f"✓ Address: {url}" in outcome.out
     assert "✓ Login: 'admin' in database 'demo'" in outcome.out
-    assert ("✓ Transport: JSON-RPC" in outcome.out) == (transport == "auto")
+    told = "✓ Transport: sessions of the web client" in outcome.out
+    assert told == (transport == "auto")
 
 
 def test_the_doctor_says_that_there_is_no_such_database(odooport, wire):

@@ -1,5 +1,6 @@
 """The commands ``odooport keys`` and ``identities``, and the page about them."""
 
+import asyncio
 import io
 import os
 import re
@@ -24,9 +25,14 @@ from odooport_security import (
     KeyRecord,
     KeyStore,
     Place,
+    RedisKeyStore,
     SecretCipher,
+    SqliteKeyStore,
     new_key,
 )
+from tests.contract.redis_server import RedisServer, empty, running
+
+__all__ = ["empty", "running"]  # fixtures
 
 PATIENCE = 60
 PAGE = Path(__file__).parents[2] / "docs" / "keys.md"
@@ -121,8 +127,8 @@ def refused(odooport: Run, *arguments: str, typed: str = "") -> str:
 
 
 @contextmanager
-def store_of(state: Path) -> Iterator[KeyStore]:
-    store = KeyStore(state / "keys.db")
+def store_of(state: Path) -> Iterator[SqliteKeyStore]:
+    store = SqliteKeyStore(state / "keys.db")
     yield store
     store.close()
 
@@ -132,6 +138,18 @@ def kept(state: Path, key_id: str) -> KeyRecord:
         key = store.find(key_id)
     assert key is not None
     return key
+
+
+def proven(store: KeyStore, said: Outcome) -> KeyRecord | None:
+    """Answer the key whose token a command said."""
+
+    async def ask() -> KeyRecord | None:
+        try:
+            return await store.verify(said.out.strip())
+        finally:
+            await store.aclose()
+
+    return asyncio.run(ask())
 
 
 @contextmanager
@@ -153,7 +171,7 @@ def test_a_new_key_is_the_only_thing_on_stdout(odooport: Run, state: Path):
     made = odooport("keys", "create", "web shop", "--role", "seller")
 
     with store_of(state) as store:
-        key = store.verify(made.out.strip())
+        key = proven(store, made)
     assert key is not None
     assert (key.name, key.role) == ("web shop", "seller")
     assert key.expires_at is not None
@@ -239,8 +257,8 @@ def test_a_rotated_key_shows_its_new_secret_on_stdout_alone(odooport: Run, state
     assert rotated.key_id == made.key_id
     assert rotated.out != made.out
     with store_of(state) as store:
-        old = store.verify(made.out.strip())
-        new = store.verify(rotated.out.strip())
+        old = proven(store, made)
+        new = proven(store, rotated)
     assert old is not None
     assert new is not None
     assert (old.is_outdated, new.is_outdated) == (True, False)
@@ -282,6 +300,83 @@ def test_what_is_no_grace_time_is_told(odooport: Run, state: Path, grace: str):
     told = refused(odooport, "keys", "rotate", made.key_id, f"--grace={grace}")
     assert "--grace" in told or "grace time" in told
     assert kept(state, made.key_id).previous_until is None
+
+
+# Keys in Redis
+
+
+@pytest.fixture
+def in_redis(
+    odooport: Run, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[RedisKeyStore]:
+    """From when it is asked for, the command line keeps the keys in a Redis."""
+    monkeypatch.setenv("ODOOPORT_REDIS_URL", redis.url)
+    monkeypatch.setenv("ODOOPORT_KEY_STORE", "redis")
+    store = RedisKeyStore(redis.url)
+    yield store
+    store.close()
+
+
+def test_keys_that_are_kept_in_redis_are_handled_as_others_are(
+    odooport: Run, in_redis: RedisKeyStore, state: Path
+):
+    made = odooport("keys", "create", "shop", "--role", "seller")
+    rotated = odooport("keys", "rotate", made.key_id)
+
+    key = proven(in_redis, rotated)
+    assert key is not None
+    assert (key.id, key.name, key.role) == (made.key_id, "shop", "seller")
+    assert odooport("keys", "list").out.splitlines()[1].startswith(made.key_id)
+    assert "honoured until" in odooport("keys", "show", made.key_id).out
+    odooport("keys", "revoke", made.key_id)
+    assert "revoked" in odooport("keys", "show", made.key_id).out
+    assert not (state / "keys.db").exists()
+
+
+def test_keys_are_imported_from_the_state_directory(
+    odooport: Run, state: Path, request: pytest.FixtureRequest
+):
+    made = odooport("keys", "create", "shop", "--role", "reader")
+    in_redis: RedisKeyStore = request.getfixturevalue("in_redis")
+    odooport("keys", "create", "other", "--role", "reader")
+
+    said = odooport("keys", "import").out
+    assert said == "Keys taken over: 1; in Redis already: 0.\n"
+    assert odooport("keys", "import").out.endswith("in Redis already: 1.\n")
+    assert proven(in_redis, made) == kept(state, made.key_id)
+    assert len(in_redis.list()) == 2
+
+
+def test_nothing_is_imported_into_the_state_directory_itself(odooport: Run):
+    assert "ODOOPORT_KEY_STORE to 'redis'" in refused(odooport, "keys", "import")
+
+
+@pytest.mark.parametrize("command", ["list", "import", "create x --role reader"])
+def test_keys_in_a_redis_that_is_not_named_are_refused(
+    odooport: Run, monkeypatch: pytest.MonkeyPatch, command: str
+):
+    monkeypatch.setenv("ODOOPORT_KEY_STORE", "redis")
+
+    told = refused(odooport, "keys", *command.split())
+    assert "ODOOPORT_REDIS_URL is not set" in told
+
+
+@pytest.mark.parametrize("command", ["list", "show x", "revoke x", "import"])
+def test_a_redis_that_is_away_is_one_error_without_its_address(
+    odooport: Run,
+    in_redis: RedisKeyStore,
+    redis: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+):
+    with store_of(Path(os.environ["ODOOPORT_STATE"])) as store:
+        store.create("shop", "reader")
+    gone = redis.url.replace("/0", "/0?protocol=3").replace("127.0.0.1", "127.0.0.2")
+    monkeypatch.setenv("ODOOPORT_REDIS_URL", gone)
+
+    told = refused(odooport, "keys", *command.split())
+    assert "key store in Redis cannot be" in told
+    assert "127.0.0" not in told
 
 
 # Identities

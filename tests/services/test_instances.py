@@ -30,11 +30,11 @@ from odooport_runtime.serving import listen
 from odooport_security import (
     IdentityStore,
     KeyPolicy,
-    KeyStore,
     LocalPolicy,
     Lockout,
     Roles,
     SecretCipher,
+    SqliteKeyStore,
     principal_of,
 )
 
@@ -155,7 +155,7 @@ async def opened(
         async with Client(server) as client:
             yield McpDoor(client)
     else:
-        keys = KeyStore(state / "keys.db")
+        keys = SqliteKeyStore(state / "keys.db")
         identities = IdentityStore(
             state / "identities.db", SecretCipher([]), dict, variable=lambda _: None
         )
@@ -348,7 +348,7 @@ async def served(kind: str, state: Path) -> AsyncIterator[Door]:
         async with Client(parameters) as client:
             yield McpDoor(client)
         return
-    keys = KeyStore(state / "keys.db")
+    keys = SqliteKeyStore(state / "keys.db")
     _, token = keys.create("a", "full")
     keys.close()
     process = await asyncio.create_subprocess_exec(
@@ -425,7 +425,7 @@ async def test_the_doctor_examines_every_instance(wired: Path):
     for name in ("default", "office"):
         assert f"✓ {name}: Connection: Odoo answers" in lines
         assert any(line.startswith(f"✓ {name}: Login: 'admin'") for line in lines)
-    assert "✓ default: Transport: JSON-RPC" in lines
+    assert "✓ default: Transport: sessions of the web client" in lines
 
 
 async def test_the_doctor_goes_on_to_the_next_instance(wired: Path):

@@ -21,7 +21,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from odooport import AuthenticationFailed, GatewayUnavailable, PermissionDenied
 from odooport_mcp.client import connect
-from odooport_security import KeyStore
+from odooport_security import SqliteKeyStore
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MODERN = {
@@ -64,7 +64,7 @@ class Service:
 @contextmanager
 def serving(state: Path) -> Iterator[Service]:
     """Run the HTTP service with a state directory of its own."""
-    store = KeyStore(state / "keys.db")
+    store = SqliteKeyStore(state / "keys.db")
     _, reader = store.create("reading", "reader")
     _, full = store.create("doing", "full")
     store.close()
@@ -242,7 +242,7 @@ async def test_http_keeps_its_manners(service: Service):
 
 
 async def test_a_revoked_key_is_refused_at_the_next_call(service: Service):
-    store = KeyStore(service.state / "keys.db")
+    store = SqliteKeyStore(service.state / "keys.db")
     record, key = store.create("leaving", "reader")
 
     async def use_revoked_key() -> None:

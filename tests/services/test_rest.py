@@ -52,12 +52,12 @@ from odooport_security import (
     ChainedAudit,
     IdentityStore,
     KeyPolicy,
-    KeyStore,
     LimitsRateLimiter,
     Lockout,
     RateLimits,
     Roles,
     SecretCipher,
+    SqliteKeyStore,
 )
 
 PARTNERS = "/v1/models/res.partner"
@@ -110,7 +110,7 @@ class Door:
     login: str = "admin"
 
     def __post_init__(self) -> None:
-        self.keys = KeyStore(self.state / "keys.db")
+        self.keys = SqliteKeyStore(self.state / "keys.db")
         self.audit = ChainedAudit(self.state / "audit")
         identities = IdentityStore(
             self.state / "identities.db",

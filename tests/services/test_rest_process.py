@@ -20,7 +20,7 @@ import uvicorn
 
 from odooport_adapters import MemoryGateway, wire_app
 from odooport_runtime.serving import listen
-from odooport_security import KeyStore
+from odooport_security import SqliteKeyStore
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60
@@ -37,7 +37,7 @@ class Service:
     address: str = ""
 
     def key(self, name: str, role: str) -> str:
-        keys = KeyStore(self.state / "keys.db")
+        keys = SqliteKeyStore(self.state / "keys.db")
         _, token = keys.create(name, role)
         keys.close()
         return token

@@ -5,8 +5,8 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 
 from odooport_runtime.serving import check_workers
 from odooport_runtime.settings import Settings, SettingsError
-from odooport_security import KeyStore
+from odooport_security import KeyStore, RedisKeyStore, SqliteKeyStore
 from tests.contract.redis_server import RedisServer, empty, running
 
 from .slow_odoo import (
@@ -105,6 +105,13 @@ async def slow() -> AsyncIterator[SlowOdoo]:
         yield odoo
 
 
+def key_store(settings: Mapping[str, str], state: Path) -> KeyStore:
+    """Open the keys of a service, as the command line does."""
+    if settings.get("ODOOPORT_KEY_STORE") == "redis":
+        return RedisKeyStore(settings["ODOOPORT_REDIS_URL"])
+    return SqliteKeyStore(state / "keys.db")
+
+
 @asynccontextmanager
 async def started(
     slow: SlowOdoo,
@@ -116,8 +123,12 @@ async def started(
     **more: str,
 ) -> AsyncIterator[Workers]:
     """Start a service, and wait until each of its workers serves."""
-    settings = {"ODOOPORT_WORKERS": str(workers), "ODOOPORT_REDIS_URL": redis.url}
-    keys = KeyStore(state / "keys.db")
+    settings = {
+        "ODOOPORT_WORKERS": str(workers),
+        "ODOOPORT_REDIS_URL": redis.url,
+        **more,
+    }
+    keys = key_store(settings, state)
     _, key = keys.create("shop", "full")
     keys.close()
     process = await asyncio.create_subprocess_exec(
@@ -126,7 +137,7 @@ async def started(
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         cwd=state,
-        env=variables(slow, state, **settings, **more),
+        env=variables(slow, state, **settings),
         start_new_session=True,  # as a terminal does, and none may be left over
     )
     service = Workers(process, state, key)
@@ -155,39 +166,48 @@ class Pair:
 
     one: Line
     other: Line
-    state: Path
+    keys: KeyStore
 
     async def both(self, request: Any, **headers: str) -> list[Answer]:
         """Answer what each says, one after the other."""
         return [await line.ask(*request, **headers) for line in (self.one, self.other)]
-
-    def store(self) -> KeyStore:
-        """Open the keys of both, as the command line does."""
-        return KeyStore(self.state / "keys.db")
 
 
 @asynccontextmanager
 async def pair_of(
     kind: str, slow: SlowOdoo, redis: RedisServer, state: Path, **more: str
 ) -> AsyncIterator[Pair]:
-    """Start two workers of one service, or two services."""
-    if kind == "workers":
-        async with started(slow, redis, state, **more) as service:
-            yield Pair(await service.line_to(1), await service.line_to(2), state)
-        return
+    """Start two workers of one service, two services, or two on two machines.
+
+    What the machines share is the Redis alone: each has a state directory of its own.
+    """
+    places = [state, state]
+    settings = {"ODOOPORT_REDIS_URL": redis.url, **more}
+    if kind == "machines":
+        places = [state / "one", state / "other"]
+        settings["ODOOPORT_KEY_STORE"] = "redis"
+        for place in places:
+            place.mkdir()
     async with AsyncExitStack() as stack:
+        keys = stack.enter_context(closing(key_store(settings, state)))
+        if kind == "workers":
+            service = await stack.enter_async_context(
+                started(slow, redis, state, **settings)
+            )
+            yield Pair(await service.line_to(1), await service.line_to(2), keys)
+            return
         one, other = [
             await stack.enter_async_context(
-                started(slow, redis, state, workers=1, **more)
+                started(slow, redis, place, workers=1, **settings)
             )
-            for _ in range(2)
+            for place in places
         ]
         assert one.port != other.port
         other.key = one.key
-        yield Pair(await one.line(), await other.line(), state)
+        yield Pair(await one.line(), await other.line(), keys)
 
 
-@pytest.fixture(params=["workers", "services"])
+@pytest.fixture(params=["workers", "services", "machines"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -273,10 +293,8 @@ async def test_a_revoked_key_is_refused_by_both(
 ):
     async with pair_of(kind, slow, redis, tmp_path) as pair:
         assert [it.status for it in await pair.both(FAST)] == [200, 200]
-        store = pair.store()
-        for key in store.list():
-            store.revoke(key.id)
-        store.close()
+        for key in pair.keys.list():
+            pair.keys.revoke(key.id)
         assert [it.status for it in await pair.both(FAST)] == [401, 401]
 
 
@@ -284,9 +302,7 @@ async def test_a_new_key_is_known_to_both(
     kind: str, slow: SlowOdoo, redis: RedisServer, tmp_path: Path
 ):
     async with pair_of(kind, slow, redis, tmp_path) as pair:
-        store = pair.store()
-        _, pair.one.key = store.create("new", "reader")
-        store.close()
+        _, pair.one.key = pair.keys.create("new", "reader")
         pair.other.key = pair.one.key
         assert [it.status for it in await pair.both(FAST)] == [200, 200]
 
@@ -308,7 +324,11 @@ async def test_what_one_has_done_under_a_key_the_other_does_not_do_again(
         assert meanwhile.json()["code"] == "idempotency_in_flight"
         slow.may_end.set()
         assert (await pair.one.answer()).status == 200
-    created = [line for line in read_audit(tmp_path) if line.get("method") == "create"]
+    places = (
+        [tmp_path] if kind != "machines" else [tmp_path / "one", tmp_path / "other"]
+    )
+    lines = [line for place in places for line in read_audit(place)]
+    created = [line for line in lines if line.get("method") == "create"]
     assert [line["outcome"] for line in created] == ["begun", "ok"]
 
 

@@ -288,8 +288,8 @@ async def test_every_instance_is_spoken_with_in_its_own_way(tmp_path: Path):
         trial={"transport": "memory"},
     )
     ways = {
-        name: await transport_of(container.gateway(), name)
-        for name in container.credentials()
+        name: await transport_of(container.gateway(), credentials)
+        for name, credentials in container.credentials().items()
     }
     await shutdown(container)
 

@@ -18,7 +18,7 @@ from odooport_mcp_http.app import PATH, McpDoor
 from odooport_mcp_http.container import Container
 from odooport_runtime.container import shutdown
 from odooport_runtime.settings import Settings
-from odooport_security import KeyStore
+from odooport_security import SqliteKeyStore
 
 from .fixture_server import fixture_door
 from .node_tools import NodeTool, Unavailable, installed
@@ -117,7 +117,7 @@ def _serving(app: ASGIApp) -> Generator[str]:
 @contextmanager
 def _container(state: Path) -> Generator[tuple[Container, str]]:
     """Answer the service's own container over the Odoo in memory, and a key."""
-    store = KeyStore(state / "keys.db")
+    store = SqliteKeyStore(state / "keys.db")
     _, key = store.create("conformance", "full")
     store.close()
     container = Container(settings=Settings(transport="memory", state=state))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from odooport_security import KeyStore
+from odooport_security import SqliteKeyStore
 
 from .node_tools import NodeTool
 
@@ -52,7 +52,7 @@ class Service:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The HTTP service over the Odoo in memory."""
     state = tmp_path_factory.mktemp("service")
-    store = KeyStore(state / "keys.db")
+    store = SqliteKeyStore(state / "keys.db")
     _, key = store.create("inspector", "reader")
     store.close()
     with subprocess.Popen(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from odooport_security import KeyStore
+from odooport_security import SqliteKeyStore
 
 SECONDS_TO_START = 60
 SUMMARY = pytest.StashKey[list[str]]()
@@ -59,7 +59,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     """The command ``odooport-rest``, which no budget slows down."""
     state = tmp_path / "state"
     state.mkdir()
-    keys = KeyStore(state / "keys.db")
+    keys = SqliteKeyStore(state / "keys.db")
     _, key = keys.create("clients", "full")
     keys.close()
     mine = {

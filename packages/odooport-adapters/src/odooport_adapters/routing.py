@@ -74,6 +74,15 @@ class AutoGateway:
             every = (self._by_key, *every)
         return await self._chosen.get(instance, lambda: _first(every, instance))
 
+    async def gateway_of(self, session: Session) -> OdooGateway:
+        """Answer the gateway that the calls of a session go over.
+
+        Raises:
+            GatewayError: As for ``choose``.
+        """
+        gateway = self._stays.peek(session)
+        return await self.choose(session.instance) if gateway is None else gateway
+
     async def version(self, instance: str) -> ServerVersion:
         """Answer what the server says of itself; see ``OdooGateway``."""
         return await (await self.choose(instance)).version(instance)
@@ -117,7 +126,7 @@ class AutoGateway:
     async def execute(self, session: Session, call: Call) -> Any:
         """Run one method; see ``OdooGateway``."""
         try:
-            return await (await self._of(session)).execute(session, call)
+            return await (await self.gateway_of(session)).execute(session, call)
         except SessionLost:
             # It has not run, and what the other wires need is in the session.
             instance = session.instance
@@ -132,11 +141,7 @@ class AutoGateway:
         self, session: Session, model: str
     ) -> Sequence[MethodInfo] | None:
         """Answer what the server tells of its methods; see ``OdooGateway``."""
-        return await (await self._of(session)).methods(session, model)
-
-    async def _of(self, session: Session) -> OdooGateway:
-        gateway = self._stays.peek(session)
-        return await self.choose(session.instance) if gateway is None else gateway
+        return await (await self.gateway_of(session)).methods(session, model)
 
 
 async def _first(candidates: Sequence[OdooGateway], instance: str) -> OdooGateway:

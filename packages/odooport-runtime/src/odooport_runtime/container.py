@@ -14,6 +14,7 @@ from dependency_injector import containers, providers
 
 from odooport.errors import InvalidRequest
 from odooport.gate import Gate
+from odooport.model import Credentials
 from odooport.ports import (
     AuditLog,
     AuthPolicy,
@@ -57,6 +58,7 @@ from odooport_security import (
     Roles,
     SecretCipher,
     SqliteIdempotency,
+    SqliteKeyStore,
     principal_of,
 )
 
@@ -186,9 +188,24 @@ def _roles(settings: Settings) -> Roles:
     return Roles.parse(settings.roles, text=text, file=settings.config_file.name)
 
 
-def _key_store(state: Path, closing: AsyncExitStack) -> KeyStore:
-    store = KeyStore(state / "keys.db")
-    closing.callback(store.close)
+def _key_file(state: Path) -> SqliteKeyStore:
+    """Answer the keys of the state directory, wherever those that count are."""
+    return SqliteKeyStore(state / "keys.db")
+
+
+def _key_store(settings: Settings, closing: AsyncExitStack) -> KeyStore:
+    if settings.key_store == "file":
+        store: KeyStore = _key_file(settings.state)
+    elif settings.redis_url is None:
+        raise SettingsError(
+            "ODOOPORT_KEY_STORE is 'redis' and ODOOPORT_REDIS_URL is not set: set it "
+            "to that Redis, or ODOOPORT_KEY_STORE to 'file'."
+        )
+    else:
+        from odooport_security import RedisKeyStore
+
+        store = RedisKeyStore(settings.redis_url.get_secret_value())
+    closing.push_async_callback(store.aclose)
     return store
 
 
@@ -317,7 +334,8 @@ class Container(containers.DeclarativeContainer):
     )
     credentials = providers.Singleton(Settings.credentials, settings)
     roles = providers.Singleton(_roles, settings)
-    key_store = providers.Singleton(_key_store, settings.provided.state, closing)
+    key_file = providers.Factory(_key_file, settings.provided.state)
+    key_store = providers.Singleton(_key_store, settings, closing)
     identities = providers.Singleton(_identities, settings, closing)
     lockout = providers.Singleton(_lockout, settings, closing)
     policy: providers.Provider[AuthPolicy] = providers.Singleton(
@@ -367,19 +385,21 @@ class LocalContainer(Container):
     )
 
 
-async def transport_of(gateway: OdooGateway, instance: str) -> str:
-    """Answer what an instance is spoken with, such as ``JSON-RPC``.
+async def transport_of(gateway: OdooGateway, credentials: Credentials) -> str:
+    """Answer what a user's calls go over, such as ``JSON-RPC``; it may log in for that.
 
     Raises:
         InvalidRequest: There is no such instance.
+        AuthenticationFailed: Odoo does not know this user.
         GatewayError: The server cannot be asked what it offers.
     """
     if isinstance(gateway, InstanceGateway):
-        gateway = gateway.gateway(instance)
+        gateway = gateway.gateway(credentials.instance)
     while isinstance(gateway, RetryGateway | BreakerGateway | BulkheadGateway):
         gateway = gateway.gateway
     if isinstance(gateway, AutoGateway):
-        gateway = await gateway.choose(instance)
+        session = await gateway.authenticate(credentials)
+        gateway = await gateway.gateway_of(session)
     return _TRANSPORTS.get(type(gateway), "memory")
 
 

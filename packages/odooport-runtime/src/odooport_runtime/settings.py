@@ -433,9 +433,9 @@ class Settings(BaseModel):
         default=None,
         min_length=1,
         description=(
-            "A Redis where budgets are counted, such as `redis://localhost:6379/0`, "
-            "so that several processes share them. Without one, each process counts by "
-            "itself."
+            "A Redis where budgets, failed logins and idempotency keys are kept, such "
+            "as `redis://localhost:6379/0`, so that several processes share them. "
+            "Without one, each process counts by itself."
         ),
         json_schema_extra=_by("ODOOPORT_REDIS_URL"),
     )
@@ -446,6 +446,16 @@ class Settings(BaseModel):
             "or `allow` them uncounted."
         ),
         json_schema_extra=_by("ODOOPORT_REDIS_GONE"),
+    )
+    key_store: Annotated[Literal["file", "redis"], _Word] = Field(
+        default="file",
+        description=(
+            "Where the API keys are kept: in a `file` of the state directory, which "
+            "the processes of one machine share, or in that `redis`, which those of "
+            "several machines share. `odooport keys import` takes the keys of the file "
+            "there."
+        ),
+        json_schema_extra=_by("ODOOPORT_KEY_STORE"),
     )
     secret_key: SecretStr | None = Field(
         default=None,

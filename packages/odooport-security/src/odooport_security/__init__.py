@@ -24,9 +24,11 @@ from odooport_security.roles import (
     RolesError,
 )
 from odooport_security.secrets import SecretCipher, SecretKeyError, new_key
+from odooport_security.sqlite_keys import SqliteKeyStore
 
 if TYPE_CHECKING:
     from odooport_security.redis_idempotency import RedisIdempotency
+    from odooport_security.redis_keys import RedisKeyStore
     from odooport_security.redis_limits import RedisRateLimiter
     from odooport_security.redis_lockout import RedisLockout
 
@@ -49,6 +51,7 @@ __all__ = [
     "Place",
     "RateLimits",
     "RedisIdempotency",
+    "RedisKeyStore",
     "RedisLockout",
     "RedisRateLimiter",
     "Role",
@@ -57,12 +60,14 @@ __all__ = [
     "SecretCipher",
     "SecretKeyError",
     "SqliteIdempotency",
+    "SqliteKeyStore",
     "new_key",
     "principal_of",
 ]
 
 _LATER = {
     "RedisIdempotency": "odooport_security.redis_idempotency",
+    "RedisKeyStore": "odooport_security.redis_keys",
     "RedisLockout": "odooport_security.redis_lockout",
     "RedisRateLimiter": "odooport_security.redis_limits",
 }

@@ -1,4 +1,4 @@
-"""API keys: how they look, and the store that knows them.
+"""API keys: how they look, and what every store of them does.
 
 A key is ``odp_<id>_<secret>``. The id is public: it stands in logs and in the audit.
 The secret has 256 random bits; of it the store keeps only the SHA-256, which is enough
@@ -11,18 +11,18 @@ import json
 import logging
 import re
 import secrets
+from abc import ABC, abstractmethod
 from base64 import b32encode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from odooport.errors import InvalidRequest, OdooportError
-from odooport_security.state import Database, Row
+from odooport_security.state import Row
 
 _logger = logging.getLogger(__name__)
 
@@ -38,52 +38,24 @@ _MOST_GRACE = timedelta(days=366)
 _USE_SPAN = timedelta(minutes=1)
 """How long after one use of a key the next need not be kept."""
 
-_VERSIONS = (
-    (
-        """
-        CREATE TABLE IF NOT EXISTS keys (
-            id TEXT PRIMARY KEY,
-            name TEXT NOT NULL,
-            role TEXT NOT NULL,
-            digest BLOB NOT NULL,
-            created_at TEXT NOT NULL,
-            expires_at TEXT,
-            revoked_at TEXT
-        ) WITHOUT ROWID
-        """,
-    ),
-    (
-        "ALTER TABLE keys ADD COLUMN last_used_at TEXT",
-        "ALTER TABLE keys ADD COLUMN previous BLOB",
-        "ALTER TABLE keys ADD COLUMN previous_until TEXT",
-        "ALTER TABLE keys ADD COLUMN networks TEXT NOT NULL DEFAULT '[]'",
-        "ALTER TABLE keys ADD COLUMN rate_limit TEXT",
-        "ALTER TABLE keys ADD COLUMN concurrency INTEGER",
-        "ALTER TABLE keys ADD COLUMN identities TEXT NOT NULL DEFAULT '{}'",
-        "ALTER TABLE keys ADD COLUMN instances TEXT NOT NULL DEFAULT '[]'",
-    ),
+COLUMNS = (
+    "id",
+    "name",
+    "role",
+    "created_at",
+    "expires_at",
+    "revoked_at",
+    "last_used_at",
+    "previous_until",
+    "networks",
+    "rate_limit",
+    "concurrency",
+    "identities",
+    "instances",
+    "digest",
+    "previous",
 )
-_INSERT = (
-    "INSERT INTO keys (id, name, role, digest, created_at, expires_at, networks, "
-    "rate_limit, concurrency, identities, instances) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_ROTATE = (
-    "UPDATE keys SET previous = digest, previous_until = ?, digest = ? "
-    "WHERE id = ? AND revoked_at IS NULL"
-)
-_REVOKE = "UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"
-_USED = (
-    "UPDATE keys SET last_used_at = ? "
-    "WHERE id = ? AND (last_used_at IS NULL OR last_used_at <= ?)"
-)
-_SELECT = (
-    "SELECT id, name, role, created_at, expires_at, revoked_at, last_used_at, "
-    "previous_until, networks, rate_limit, concurrency, identities, instances, "
-    "digest, previous FROM keys "
-)
-_ONE = _SELECT + "WHERE id = ?"
-_ALL = _SELECT + "ORDER BY created_at, id"
+"""What a store keeps of a key, and in which order its rows have that."""
 
 type Network = IPv4Network | IPv6Network
 """A network of addresses; a single address is a network of its own."""
@@ -159,28 +131,23 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class KeyStore:
-    """The API keys, in one SQLite file that several processes may share.
+class KeyStore(ABC):
+    """The API keys, in a place that several processes may share.
 
-    Every question reads the file, so a key that another process revokes is refused at
-    once. The file is made with the first key; before that there is none.
+    Every question asks that place, so a key that another process makes is known, and
+    one that it revokes is refused, at once.
 
     Args:
-        path: The SQLite file.
         clock: Answers the time, in UTC.
         token_bytes: Answers so many random bytes.
     """
 
     def __init__(
         self,
-        path: Path,
         *,
         clock: Callable[[], datetime] = utc_now,
         token_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
-        self._database = Database(
-            path, _VERSIONS, name="key store", error=KeyStoreError
-        )
         self._clock = clock
         self._token_bytes = token_bytes
         self._uses: dict[str, datetime] = {}
@@ -248,23 +215,8 @@ class KeyStore:
             instances=tuple(instances),
         )
         secret = self._secret()
-        with self._database.transaction() as connection:
-            connection.execute(
-                _INSERT,
-                (
-                    record.id,
-                    record.name,
-                    record.role,
-                    _digest(secret),
-                    _to_text(now),
-                    _to_text(expires_at),
-                    json.dumps([str(network) for network in record.networks]),
-                    record.rate_limit,
-                    record.concurrency,
-                    json.dumps(record.identities),
-                    json.dumps(record.instances),
-                ),
-            )
+        if not self._insert(_row(record, _digest(secret))):
+            raise KeyStoreError("The new key's id is taken already. Try again.")
         return record, _token(key_id, secret)
 
     def list(self) -> list[KeyRecord]:
@@ -273,7 +225,7 @@ class KeyStore:
         Raises:
             KeyStoreError: The store cannot be read.
         """
-        return [_record(row) for row in self._database.read(_ALL)]
+        return [_record(row) for row in self._rows()]
 
     def find(self, key_id: str) -> KeyRecord | None:
         """Answer the key with this id, or None.
@@ -281,28 +233,29 @@ class KeyStore:
         Raises:
             KeyStoreError: The store cannot be read.
         """
-        rows = self._database.read(_ONE, key_id)
-        return _record(rows[0]) if rows else None
+        row = self._row(key_id)
+        return None if row is None else _record(row)
 
-    def verify(self, token: str) -> KeyRecord | None:
+    async def verify(self, token: str) -> KeyRecord | None:
         """Answer the key that the token proves, be it expired or revoked, or None.
 
         The secret before the last rotation proves it too: see ``is_outdated``. What is
-        no token goes the same way as one that is wrong.
+        no token goes the same way as one that is wrong. Services ask this for every
+        request, so it alone does not hold up others while it waits.
 
         Raises:
             KeyStoreError: The store cannot be read.
         """
         match = _TOKEN.fullmatch(token)
         key_id, secret = ("", "") if match is None else match.groups()
-        rows = self._database.read(_ONE, key_id)
-        kept, previous = rows[0][-2:] if rows else (_NO_DIGEST, None)
+        row = await self._ask(key_id)
+        kept, previous = (_NO_DIGEST, None) if row is None else row[-2:]
         digest = _digest(secret)
-        is_kept = hmac.compare_digest(digest, kept)
+        is_kept = hmac.compare_digest(digest, kept or _NO_DIGEST)
         is_previous = hmac.compare_digest(digest, previous or _NO_DIGEST)
-        if not rows or not (is_kept or is_previous):
+        if row is None or not (is_kept or is_previous):
             return None
-        return _record(rows[0], is_outdated=not is_kept)
+        return _record(row, is_outdated=not is_kept)
 
     def rotate(self, key_id: str, grace: timedelta) -> tuple[KeyRecord, str]:
         """Give a key a new secret, and answer it with its token.
@@ -327,8 +280,7 @@ class KeyStore:
         if record.revoked_at is not None or record.is_expired(now):
             raise _not_valid(record)
         secret = self._secret()
-        until = _to_text(now + grace)
-        if not self._database.change(_ROTATE, until, _digest(secret), key_id):
+        if not self._set_secret(key_id, _digest(secret), _to_text(now + grace)):
             raise _not_valid(record)  # somebody has just revoked it
         return self._known(key_id), _token(key_id, secret)
 
@@ -339,8 +291,35 @@ class KeyStore:
             InvalidRequest: There is no such key.
             KeyStoreError: The store cannot be written.
         """
-        self._database.change(_REVOKE, _to_text(self._now()), key_id)
+        self._set_revoked(key_id, _to_text(self._now()))
         return self._known(key_id)
+
+    def adopt(self, other: "KeyStore") -> tuple[int, int]:
+        """Take the keys of another store over, secrets and fate as they are.
+
+        A key that is here already stays as it is, unless it was revoked there: then it
+        is revoked here too.
+
+        Args:
+            other: Where they come from; nothing changes in it.
+
+        Returns:
+            How many keys are new here, and how many were here already.
+
+        Raises:
+            KeyStoreError: One of the stores cannot be read or written. What was taken
+                over until then stays; doing it again does the rest.
+        """
+        taken = known = 0
+        for row in other._rows():  # noqa: SLF001 - an object of this very class
+            revoked_at = _record(row).revoked_at  # what cannot be read is not taken
+            if self._insert(row):
+                taken += 1
+                continue
+            known += 1
+            if revoked_at is not None:
+                self._set_revoked(row[0], _to_text(revoked_at))
+        return taken, known
 
     def used(self, key_id: str) -> None:
         """Keep that a key is used now; at most once a minute for each key.
@@ -358,16 +337,46 @@ class KeyStore:
         self._writer.submit(self._keep_use, key_id, now)
 
     def close(self) -> None:
-        """Let go of the file; the next question opens it again."""
+        """Let go of the place; the next question opens it again."""
         if self._writer is not None:
             self._writer.shutdown()
             self._writer = None
-        self._database.close()
+
+    async def aclose(self) -> None:
+        """Let go of whatever a service has opened too."""
+        self.close()
+
+    @abstractmethod
+    def _insert(self, row: Row) -> bool:
+        """Keep a row; False if its id is there already."""
+
+    @abstractmethod
+    def _row(self, key_id: str) -> Row | None:
+        """Answer one row."""
+
+    @abstractmethod
+    async def _ask(self, key_id: str) -> Row | None:
+        """Answer one row to a service."""
+
+    @abstractmethod
+    def _rows(self) -> Sequence[Row]:
+        """Answer every row, the oldest first."""
+
+    @abstractmethod
+    def _set_secret(self, key_id: str, digest: bytes, until: str) -> bool:
+        """Give a key that is not revoked a new secret; False if there is none such."""
+
+    @abstractmethod
+    def _set_revoked(self, key_id: str, now: str) -> None:
+        """Note when a key was revoked, unless it is already."""
+
+    @abstractmethod
+    def _set_used(self, key_id: str, now: str, before: str) -> None:
+        """Note a use, from any thread, unless one after ``before`` is noted."""
 
     def _keep_use(self, key_id: str, now: datetime) -> None:
-        before = _to_text(now - _USE_SPAN)
         try:
-            self._database.change_aside(_USED, _to_text(now), key_id, before)
+            self._set_used(key_id, _to_text(now), _to_text(now - _USE_SPAN))
         except KeyStoreError as error:
             _logger.warning(
                 "the last use of a key cannot be kept",
@@ -449,11 +458,34 @@ def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("ascii")).digest()
 
 
+def _row(record: KeyRecord, digest: bytes) -> Row:
+    """Answer what is kept of a new key."""
+    return (
+        record.id,
+        record.name,
+        record.role,
+        _to_text(record.created_at),
+        None if record.expires_at is None else _to_text(record.expires_at),
+        None,
+        None,
+        None,
+        json.dumps([str(network) for network in record.networks]),
+        record.rate_limit,
+        record.concurrency,
+        json.dumps(dict(record.identities)),
+        json.dumps(record.instances),
+        digest,
+        None,
+    )
+
+
 def _record(row: Row, *, is_outdated: bool = False) -> KeyRecord:
     key_id, name, role, created_at, *times = row[:8]
     networks, rate_limit, concurrency, identities, instances = row[8:13]
     try:
         expires_at, revoked_at, last_used_at, previous_until = map(_moment, times)
+        if not (isinstance(name, str) and isinstance(role, str)):
+            raise TypeError("a key has a name and a role")
         return KeyRecord(
             key_id,
             name,
@@ -465,7 +497,7 @@ def _record(row: Row, *, is_outdated: bool = False) -> KeyRecord:
             previous_until,
             networks=tuple(ip_network(text) for text in json.loads(networks)),
             rate_limit=rate_limit,
-            concurrency=concurrency,
+            concurrency=None if concurrency is None else int(concurrency),
             identities=dict[str, str](json.loads(identities)),
             instances=tuple(json.loads(instances)),
             is_outdated=is_outdated,
@@ -481,5 +513,5 @@ def _moment(text: Any) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _to_text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _to_text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -88,7 +88,7 @@ class KeyPolicy:
         if seconds > 0:
             return _too_many(seconds) if self._lockout.counts else _uncounted(seconds)
         try:
-            found = self._fit(self._store.verify(token), address)
+            found = self._fit(await self._store.verify(token), address)
         except KeyStoreError:
             return _STORE_GONE
         if isinstance(found, Refusal):

@@ -20,9 +20,11 @@ type Gone = Literal["refuse", "allow"]
 PAUSE = 1.0
 """For how many seconds nobody tries a Redis that did not answer."""
 
+SOCKET_SECONDS = 0.5
+"""How long a connection and an answer of Redis may take."""
+
 _logger = logging.getLogger(__name__)
 
-_SOCKET_SECONDS = 0.5
 _ANSWER_SECONDS = 1.0
 _CONNECTIONS = 64
 _TOLD_EVERY = 60.0
@@ -148,8 +150,8 @@ def _pool(url: str) -> BlockingConnectionPool:
     try:
         options: dict[str, Any] = {"connection_class": Connection, **parse_url(url)}
         options |= {
-            "socket_timeout": _SOCKET_SECONDS,
-            "socket_connect_timeout": _SOCKET_SECONDS,
+            "socket_timeout": SOCKET_SECONDS,
+            "socket_connect_timeout": SOCKET_SECONDS,
             # a connection that died while it lay idle is made anew, once
             "retry": Retry(NoBackoff(), 1),
         }
@@ -162,5 +164,5 @@ def _pool(url: str) -> BlockingConnectionPool:
             "'redis://localhost:6379/0'."
         ) from None
     return BlockingConnectionPool(
-        _CONNECTIONS, _SOCKET_SECONDS, connection_class=make, **options
+        _CONNECTIONS, SOCKET_SECONDS, connection_class=make, **options
     )

@@ -107,12 +107,12 @@ async def _examine(
     trusted = ", and its certificate is trusted" if encrypted else ""
     yield Finding(Mark.GOOD, f"Connection: Odoo answers{trusted}")
     yield _version(version)
-    if connection.transport == "auto":
-        yield await _transport(gateway, instance)
     async for finding in _login(gateway, connection.credentials):
         yield finding
         if finding.mark is Mark.BAD:
             return
+    if connection.transport == "auto":
+        yield await _transport(gateway, connection.credentials)
 
 
 def _origin(settings: Settings) -> str:
@@ -142,10 +142,10 @@ def _version(version: ServerVersion) -> Finding:
     )
 
 
-async def _transport(gateway: OdooGateway, instance: str) -> Finding:
-    """Say which way of speaking was found; asking for it needs no login."""
+async def _transport(gateway: OdooGateway, credentials: Credentials) -> Finding:
+    """Say which way of speaking was found."""
     try:
-        found = await transport_of(gateway, instance)
+        found = await transport_of(gateway, credentials)
     except OdooportError as error:
         return Finding(Mark.BAD, f"Transport: {error.message}")
     if found == "XML-RPC":

@@ -1,4 +1,4 @@
-"""The commands ``odooport keys``: make, list, show, rotate and revoke API keys.
+"""The commands ``odooport keys``: make, list, show, rotate, revoke, import API keys.
 
 A new secret alone goes to stdout, so that a script can take it from there; everything
 that people read beside it goes to stderr.
@@ -42,6 +42,7 @@ def register(app: typer.Typer) -> None:
     app.command("show")(show_key)
     app.command("rotate")(rotate_key)
     app.command("revoke")(revoke_key)
+    app.command("import")(import_keys)
 
 
 def create_key(
@@ -221,6 +222,27 @@ def revoke_key(key_id: KeyArgument) -> None:
     with closing(_container().key_store()) as store:
         key = store.revoke(key_id)
     typer.echo(f"Key {key.id!r} ({key.name!r}) is revoked.")
+
+
+def import_keys() -> None:
+    """Take the keys of the state directory into Redis; their secrets go on working.
+
+    It may be done again: a key that is there already stays as it is, but one that was
+    revoked here is revoked there.
+    """
+    container = _container()
+    if container.settings().key_store == "file":
+        raise InvalidRequest(
+            "The keys are kept in the state directory, so there is nothing to import. "
+            "To keep them in Redis, set ODOOPORT_KEY_STORE to 'redis' and "
+            "ODOOPORT_REDIS_URL, then import them."
+        )
+    with (
+        closing(container.key_file()) as old,
+        closing(container.key_store()) as store,
+    ):
+        taken, known = store.adopt(old)
+    typer.echo(f"Keys taken over: {taken}; in Redis already: {known}.")
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
