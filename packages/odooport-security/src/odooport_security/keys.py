@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from types import MappingProxyType
 from typing import Any
@@ -35,6 +36,7 @@ _BUDGET = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", re.ASCII)
 _MOST_AT_ONCE = 10_000
 _NO_DIGEST = bytes(hashlib.sha256().digest_size)
 _MOST_GRACE = timedelta(days=366)
+_MOST_READ = 1024
 _USE_SPAN = timedelta(minutes=1)
 """How long after one use of a key the next need not be kept."""
 
@@ -479,7 +481,9 @@ def _row(record: KeyRecord, digest: bytes) -> Row:
     )
 
 
+@lru_cache(maxsize=_MOST_READ)
 def _record(row: Row, *, is_outdated: bool = False) -> KeyRecord:
+    """Read a row; the same row says the same, and every request reads one."""
     key_id, name, role, created_at, *times = row[:8]
     networks, rate_limit, concurrency, identities, instances = row[8:13]
     try:
@@ -498,7 +502,7 @@ def _record(row: Row, *, is_outdated: bool = False) -> KeyRecord:
             networks=tuple(ip_network(text) for text in json.loads(networks)),
             rate_limit=rate_limit,
             concurrency=None if concurrency is None else int(concurrency),
-            identities=dict[str, str](json.loads(identities)),
+            identities=MappingProxyType(dict[str, str](json.loads(identities))),
             instances=tuple(json.loads(instances)),
             is_outdated=is_outdated,
         )

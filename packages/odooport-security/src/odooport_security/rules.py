@@ -23,6 +23,9 @@ MAX_ROWS = 1000
 ME = "\x00me"
 """What stands in a rule's domain for the id of the asking Odoo user."""
 
+_MOST_MODELS = 4096
+"""Of how many models a role remembers its rule; callers may ask for any name."""
+
 _RESERVED = frozenset({"admin", "none"})
 _ROLE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 _RULE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}", re.ASCII)
@@ -133,6 +136,21 @@ class Role:
         A glob never means a sensitive model. The values that tracking keeps count as
         sensitive for a role that hides something.
         """
+        try:
+            return self._rules_for[model]
+        except KeyError:
+            pass
+        found = self._find_rule(model)
+        if len(self._rules_for) < _MOST_MODELS:
+            self._rules_for[model] = found
+        return found
+
+    @cached_property
+    def _rules_for(self) -> dict[str, Rule | None]:
+        """What was found for the models that were asked for; nothing of it changes."""
+        return {}
+
+    def _find_rule(self, model: str) -> Rule | None:
         by_name = model in SENSITIVE_MODELS or (self.hides and model == TRACKING_MODEL)
         for rule in self.rules:
             if rule.names(model):

@@ -419,6 +419,7 @@ class Page:
         paging: How the next page is found: ``keyset`` is safe while others write,
             ``offset`` may repeat or miss records.
         total: How many records the search finds in all, if that was asked for.
+        fingerprint: That of the model's fields, as the records were read by them.
     """
 
     records: list[Record]
@@ -428,3 +429,4 @@ class Page:
     cursor: str | None
     paging: str
     total: int | None = None
+    fingerprint: str = ""

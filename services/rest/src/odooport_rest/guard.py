@@ -168,7 +168,11 @@ def _key_of(request: Request) -> str | None:
 
 
 def _check_query(request: Request) -> None:
-    names = [name for name, _ in parse_qsl(request.url.query, keep_blank_values=True)]
+    query: bytes = request.scope["query_string"]
+    if b"&" not in query:
+        return
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    names = [name for name, _ in pairs]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InvalidRequest(

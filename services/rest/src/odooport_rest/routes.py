@@ -281,7 +281,9 @@ def v1(gate: Gate) -> APIRouter:
     async def page(
         model: str, pin: str | None, who: Caller, query: CallQuery, search: SearchBody
     ) -> Response:
-        caller, headers = await about(model, pin, who, query)
+        caller = odoo(who, query)
+        if pin is not None:
+            await caller.expect(model, pin)
         found = await caller.search_read(
             model,
             search.domain,
@@ -304,7 +306,7 @@ def v1(gate: Gate) -> APIRouter:
                     "total": found.total,
                 },
             },
-            headers=headers,
+            headers={FINGERPRINT: found.fingerprint},
         )
 
     @api.get(

@@ -103,6 +103,7 @@ class Reading(Asking):
             cursor=cursor,
             paging="keyset" if paging.keyset else "offset",
             total=total,
+            fingerprint=schema.fingerprint,
         )
 
     @overload
