@@ -53,6 +53,8 @@ REGISTRY_SECONDS = 15
 STARTING_SECONDS = 120
 INSTALLING_SECONDS = 900
 STOPPING_SECONDS = 60
+ENGINE = {"timeout": INSTALLING_SECONDS}
+"""An engine that copies whole images takes minutes for a container."""
 
 # A crash may cost the tests their data; waiting for the disk is most of a set-up.
 POSTGRES = (
@@ -135,7 +137,7 @@ def _engine() -> Generator[docker.DockerClient]:
             except OSError as error:
                 raise Unavailable(nobody) from error
     try:
-        client = DockerClient(timeout=INSTALLING_SECONDS).client
+        client = DockerClient(**ENGINE).client
     except DockerException as error:
         raise Unavailable(nobody) from error
     with closing(client):
@@ -248,7 +250,7 @@ def _running(
     loopback = {"com.docker.network.bridge.host_binding_ipv4": "127.0.0.1"}
     settings = {"labels": labels, "options": loopback}
     with (
-        Network(docker_network_kw=settings) as network,
+        Network(ENGINE, docker_network_kw=settings) as network,
         _postgres(images, network, labels) as postgres,
         _odoo(images, network, labels, arguments) as odoo,
     ):
@@ -259,7 +261,7 @@ def _postgres(
     images: Images, network: Network, labels: dict[str, str]
 ) -> DockerContainer:
     container = (
-        DockerContainer(images.postgres)
+        DockerContainer(images.postgres, docker_client_kw=ENGINE)
         .with_envs(
             POSTGRES_USER="odoo",
             POSTGRES_DB="postgres",
@@ -287,7 +289,7 @@ def _odoo(
     images: Images, network: Network, labels: dict[str, str], arguments: Sequence[str]
 ) -> DockerContainer:
     return (
-        DockerContainer(images.odoo)
+        DockerContainer(images.odoo, docker_client_kw=ENGINE)
         .with_kwargs(entrypoint=["odoo"], user="odoo", labels=labels)
         .with_command([*arguments])
         .with_network(network)
