@@ -178,14 +178,20 @@ def figures(medians: Mapping[str, float]) -> list[Figure]:
             ("mcp_http", "search_10", "MCP over HTTP, search of 10,"),
         )
     ]
-    found.append(
+    found += [
         Figure(
             "doors.rest.over_bare",
             medians["rest.search_10"] / bare,
             "x",
             f"REST, search of 10, over the bare gateway ({bare:.2f} ms)",
-        )
-    )
+        ),
+        Figure(
+            "doors.rest.above",
+            (medians["rest.search_10"] - bare) / plain,
+            "x",
+            "what REST adds to the bare gateway, over xmlrpc.client",
+        ),
+    ]
     found += [
         Figure(
             f"doors.rest.{kind}.all_ms", medians[f"rest.{kind}"], "ms", f"REST, {what}"
