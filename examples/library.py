@@ -8,15 +8,16 @@ login may do.
 
 import asyncio
 import sys
+from contextlib import aclosing
 
 from odooport import Credentials, InvalidRequest, Odoo
-from odooport_adapters import JsonRpcGateway, OdooHttp
+from odooport_adapters import AutoGateway, OdooHttp
 
 
 async def main(address: str, database: str, login: str, secret: str) -> None:
     """Create a contact, find it, change it, make a mistake, and clean up."""
-    async with OdooHttp(address) as http:
-        odoo = Odoo.connect(JsonRpcGateway(http), Credentials(database, login, secret))
+    async with OdooHttp(address) as http, aclosing(AutoGateway.over(http)) as gateway:
+        odoo = Odoo.connect(gateway, Credentials(database, login, secret))
         me = await odoo.whoami()
         print(f"{me.user} on Odoo {me.version}")
 

@@ -13,17 +13,18 @@ Usage: python examples/typed.py https://odoo.example.com DATABASE LOGIN SECRET
 
 import asyncio
 import sys
+from contextlib import aclosing
 
 from models import Partner, PartnerValues  # what the command above wrote
 
 from odooport import Credentials, Odoo
-from odooport_adapters import JsonRpcGateway, OdooHttp
+from odooport_adapters import AutoGateway, OdooHttp
 
 
 async def main(address: str, database: str, login: str, secret: str) -> None:
     """Create a contact, find it, show it, and clean up."""
-    async with OdooHttp(address) as http:
-        odoo = Odoo.connect(JsonRpcGateway(http), Credentials(database, login, secret))
+    async with OdooHttp(address) as http, aclosing(AutoGateway.over(http)) as gateway:
+        odoo = Odoo.connect(gateway, Credentials(database, login, secret))
         ada = PartnerValues(name="Ada Lovelace", country_id="Belgium")
         (made,) = await odoo.create(Partner, ada)
 

@@ -9,21 +9,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import ServerProxy
 
 from odooport import Credentials
-from odooport_adapters import (
-    AutoGateway,
-    Json2Gateway,
-    JsonRpcGateway,
-    OdooHttp,
-    WebGateway,
-    XmlRpcGateway,
-)
+from odooport_adapters import AutoGateway, OdooHttp
 
 BIN = Path(sys.executable).parent
 _ROOT = Path(__file__).parent.parent
@@ -109,16 +102,8 @@ async def default_gateway(url: str) -> AsyncIterator[AutoGateway]:
     Args:
         url: Its address.
     """
-    async with OdooHttp(url) as http:
-        web = WebGateway(http)
-        try:
-            yield AutoGateway(
-                [JsonRpcGateway(http), XmlRpcGateway(http)],
-                by_key=Json2Gateway(http),
-                by_password=web,
-            )
-        finally:
-            await web.aclose()
+    async with OdooHttp(url) as http, aclosing(AutoGateway.over(http)) as gateway:
+        yield gateway
 
 
 def seed(odoo: Target, rows: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from odooport import GatewayUnavailable
+from odooport_mcp.failures import ERROR_KEY
 from odooport_runtime.draining import Drain
 
 from .slow_odoo import (
@@ -369,12 +370,13 @@ async def test_stdio_lets_a_running_call_end_and_refuses_new_ones(
         assert (refused["id"], refused["result"]["isError"]) == (3, True)
         text = refused["result"]["content"][0]["text"]
         assert text.startswith("gateway_unavailable: The service is stopping")
+        assert refused["result"]["_meta"][ERROR_KEY]["request_id"]
         slow.may_end.set()
         answer = await heard(process)
         assert (answer["id"], answer["result"]["isError"]) == (2, False)
         async with asyncio.timeout(PATIENCE):
             assert await process.wait() == 0
-    assert outcomes(tmp_path) == ["begun", "ok"]
+    assert outcomes(tmp_path) == ["begun", "gateway_unavailable", "ok"]
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT, None])

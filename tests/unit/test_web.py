@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any
 
 import httpx2
@@ -102,6 +103,23 @@ async def test_one_login_serves_many_calls():
     assert place.cookies[0] == ""
     assert len({*place.cookies[1:]}) == 1
     assert place.cookies[1].startswith("session_id=")
+
+
+async def test_over_every_wire_a_password_goes_by_the_web_and_the_session_ends():
+    place = Place()
+    async with aclosing(AutoGateway.over(place.http)) as auto:
+        session = await auto.authenticate(ADMIN)
+        assert await auto.execute(session, COUNT)
+
+    assert place.asked[-3:] == [LOGIN, CALL, LEAVE]
+
+
+async def test_a_gateway_ends_no_sessions_but_its_own():
+    place = Place()
+    async with aclosing(place.auto) as auto:
+        await auto.authenticate(ADMIN)
+
+    assert LEAVE not in place.asked
 
 
 async def test_a_login_that_holds_is_not_made_again():

@@ -2,14 +2,19 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from odooport.cache import FlightCache
 from odooport.catalogue import MethodInfo
 from odooport.errors import AuthenticationFailed, GatewayProtocolError
 from odooport.model import Call, Credentials, ServerVersion, Session
 from odooport.ports import OdooGateway
+from odooport_adapters.http import OdooHttp
+from odooport_adapters.json2 import Json2Gateway
+from odooport_adapters.jsonrpc import JsonRpcGateway
 from odooport_adapters.rpc import API_KEY, SessionLost
+from odooport_adapters.web import WebGateway
+from odooport_adapters.xmlrpc import XmlRpcGateway
 
 _INSTANCES = 256
 _SESSIONS = 4096
@@ -48,6 +53,7 @@ class AutoGateway:
         self._candidates = tuple(candidates)
         self._by_key = by_key
         self._by_password = by_password
+        self._web: WebGateway | None = None
         self._no_sessions: FlightCache[str, bool] = FlightCache(
             size=_INSTANCES, seconds=None, clock=clock
         )
@@ -61,6 +67,31 @@ class AutoGateway:
         self._stays: FlightCache[Session, OdooGateway] = FlightCache(
             size=_SESSIONS, seconds=None, clock=clock
         )
+
+    @classmethod
+    def over(
+        cls, http: OdooHttp, *, clock: Callable[[], float] = time.monotonic
+    ) -> Self:
+        """Answer one for all wires of a server, the fastest first.
+
+        Args:
+            http: The client of that server; close the gateway before it.
+            clock: Answers the time in seconds; must never go back.
+        """
+        web = WebGateway(http, clock=clock)
+        gateway = cls(
+            (JsonRpcGateway(http), XmlRpcGateway(http)),
+            by_key=Json2Gateway(http, clock=clock),
+            by_password=web,
+            clock=clock,
+        )
+        gateway._web = web
+        return gateway
+
+    async def aclose(self) -> None:
+        """End the sessions that ``over`` made possible; others are their maker's."""
+        if self._web is not None:
+            await self._web.aclose()
 
     async def choose(self, instance: str) -> OdooGateway:
         """Answer the gateway that an instance is reached by.

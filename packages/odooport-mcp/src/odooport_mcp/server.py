@@ -20,7 +20,6 @@ from odooport import (
     Call,
     Caller,
     Gate,
-    GatewayUnavailable,
     InvalidRequest,
     Odoo,
     OdooportError,
@@ -134,33 +133,12 @@ class _OdooTool(Tool):
     ) -> CallToolResult:
         """Check the arguments, run the tool, and put its answer or error into words."""
         del convert_result
-        try:
-            with self.admit():
-                return await self._run(arguments, context)
-        except GatewayUnavailable as error:
-            return refused(self.name, error, None)
-
-    async def _run(
-        self, arguments: dict[str, Any], context: Context[Any, Any]
-    ) -> CallToolResult:
         caller = request_id = None
         try:
             caller = self.identify(context.request_context)
             request_id = caller.request_id
-            asked = self._checked(arguments)
-            key = asked.pop("idempotency_key", None)
-            odoo = self.odoo_for(caller, asked.pop("context") or CallContext())
-            replayed = False
-            if key is None:
-                plain, text = await self._answer(odoo, asked)
-            else:
-
-                async def answered() -> str:
-                    return json.dumps(await self._answer(odoo, asked))
-
-                request = json.dumps([self.name, arguments], sort_keys=True)
-                kept, replayed = await self.once(caller, key, request, answered)
-                plain, text = json.loads(kept)
+            with self.admit():
+                plain, text, replayed = await self._answered(caller, arguments)
         except MCPError:
             raise
         except OdooportError as error:
@@ -174,6 +152,24 @@ class _OdooTool(Tool):
             structured_content=plain,
             _meta={REPLAYED_KEY: True} if replayed else None,
         )
+
+    async def _answered(
+        self, caller: Caller, arguments: dict[str, Any]
+    ) -> tuple[Any, str, bool]:
+        """Answer as data and as text, and tell whether an earlier run gave it."""
+        asked = self._checked(arguments)
+        key = asked.pop("idempotency_key", None)
+        odoo = self.odoo_for(caller, asked.pop("context") or CallContext())
+        if key is None:
+            return *await self._answer(odoo, asked), False
+
+        async def answered() -> str:
+            return json.dumps(await self._answer(odoo, asked))
+
+        request = json.dumps([self.name, arguments], sort_keys=True)
+        kept, replayed = await self.once(caller, key, request, answered)
+        plain, text = json.loads(kept)
+        return plain, text, replayed
 
     async def _answer(self, odoo: Odoo, asked: dict[str, Any]) -> tuple[Any, str]:
         """Run the tool, and answer what it answers, as data and as text."""

@@ -131,20 +131,9 @@ def _wire(
         case "json2":
             return Json2Gateway(http, clock=clock)
         case "web":
-            return _web(http, closing, clock)
+            gateway: WebGateway | AutoGateway = WebGateway(http, clock=clock)
         case "auto":
-            return AutoGateway(
-                [JsonRpcGateway(http), XmlRpcGateway(http)],
-                by_key=Json2Gateway(http, clock=clock),
-                by_password=_web(http, closing, clock),
-                clock=clock,
-            )
-
-
-def _web(
-    http: OdooHttp, closing: AsyncExitStack, clock: Callable[[], float]
-) -> WebGateway:
-    gateway = WebGateway(http, clock=clock)
+            gateway = AutoGateway.over(http, clock=clock)
     closing.push_async_callback(gateway.aclose)  # before its client closes
     return gateway
 

@@ -654,6 +654,8 @@ class _Line:
         send: Sends to him.
         most: The most bytes that a body may have.
         stalled: The most seconds that he may take for a part of his answer.
+        deadline: The time, in seconds of the monotonic clock, at which his request
+            ends; None for no end.
         cut_off: Drops the connection, where the server offers that.
 
     Attributes:
