@@ -609,6 +609,20 @@ async def test_write_silently_empties_a_many2one_that_is_no_id(odoo: Odoo, value
     assert await odoo.admin.value(PARTNER, one, "country_id") is False
 
 
+@pytest.mark.parametrize("value", ["Oak", 1.5, {"id": 1}, [1, "Oak"], [0, 0, {}]])
+async def test_a_contact_crashes_over_a_company_that_is_no_id(odoo: Odoo, value: Any):
+    one = await partner(odoo)
+    with pytest.raises(OdooFailed):
+        await odoo.admin.call(PARTNER, "write", [one], {"parent_id": value})
+
+
+async def test_a_contact_loses_its_company_over_a_list_of_one(odoo: Odoo):
+    company = await partner(odoo)
+    one = await partner(odoo, parent_id=company)
+    await odoo.admin.call(PARTNER, "write", [one], {"parent_id": [company]})
+    assert await odoo.admin.value(PARTNER, one, "parent_id") is False
+
+
 async def test_create_crashes_over_a_many2one_that_is_a_pair(odoo: Odoo):
     with pytest.raises(OdooFailed):
         await partner(odoo, country_id=[await country(odoo, "BE"), "Belgium"])

@@ -165,8 +165,21 @@ def _partner_before_write(
 
 
 def _address_of(env: Environment, parent: Any) -> dict[str, Any]:
-    """Answer a company's address, if it has one."""
-    row: Row = env.table("res.partner").rows.get(parent, {}) if parent else {}
+    """Answer a company's address, if it has one.
+
+    Raises:
+        OdooFailed: That is no company, but something that Odoo cannot look for.
+    """
+    # a list of one is looked for, and then emptied as other fields are
+    if (
+        parent
+        and type(parent) is not int
+        and not (isinstance(parent, list) and len(parent) == 1)
+    ):
+        raise faults.crash("ValueError", f"Expected singleton: res.partner({parent!r})")
+    row: Row = {}
+    if type(parent) is int:
+        row = env.table("res.partner").rows.get(parent, {})
     address = {name: row.get(name) or False for name in ADDRESS_FIELDS}
     return address if any(address.values()) else {}
 
