@@ -170,16 +170,17 @@ def _address_of(env: Environment, parent: Any) -> dict[str, Any]:
     Raises:
         OdooFailed: That is no company, but something that Odoo cannot look for.
     """
-    # a list of one is looked for, and then emptied as other fields are
-    if (
-        parent
-        and type(parent) is not int
-        and not (isinstance(parent, list) and len(parent) == 1)
-    ):
-        raise faults.crash("ValueError", f"Expected singleton: res.partner({parent!r})")
     row: Row = {}
-    if type(parent) is int:
-        row = env.table("res.partner").rows.get(parent, {})
+    match parent:
+        case int():
+            row = env.table("res.partner").rows.get(parent, {})
+        case [_]:
+            pass  # it is looked for, and then emptied as other fields are
+        case _ if parent:
+            text = f"Expected singleton: res.partner({parent!r})"
+            raise faults.crash("ValueError", text)
+        case _:
+            pass
     address = {name: row.get(name) or False for name in ADDRESS_FIELDS}
     return address if any(address.values()) else {}
 
