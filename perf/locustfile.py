@@ -9,6 +9,7 @@ hold what was asked for is a failure. ``perf/load.py`` runs it; by hand:
 import itertools
 import random
 import time
+from abc import ABCMeta, abstractmethod
 from argparse import Namespace
 from typing import Any
 
@@ -35,7 +36,11 @@ def add_options(parser: LocustArgumentParser, **_: Any) -> None:
     parser.add_argument("--uid", type=int, default=0, help="of an Odoo asked straight")
 
 
-class Reader(FastHttpUser):
+class _UserMeta(ABCMeta, type(FastHttpUser)):
+    """Locust's kind of class, with abstract methods."""
+
+
+class Reader(FastHttpUser, metaclass=_UserMeta):
     """What every user does, whatever way it goes."""
 
     abstract = True
@@ -92,29 +97,29 @@ class Reader(FastHttpUser):
         """Change one record."""
         self.ask_write(random.choice(self.own_ids), f"City {next(self._marks)}")
 
+    @abstractmethod
     def ask_search(self) -> list[Any] | None:
         """Answer the records; None if the answer is counted as a failure already."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ask_read(self, record_id: int) -> None:
         """Read a record by its id."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ask_count(self) -> None:
         """Count."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ask_aggregate(self) -> None:
         """Group."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ask_describe(self) -> None:
         """Describe."""
-        raise NotImplementedError
 
+    @abstractmethod
     def ask_write(self, record_id: int, city: str) -> None:
         """Write."""
-        raise NotImplementedError
 
 
 def judged(answer: ResponseContextManager, *way: str | int) -> Any:

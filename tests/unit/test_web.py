@@ -114,14 +114,6 @@ async def test_over_every_wire_a_password_goes_by_the_web_and_the_session_ends()
     assert place.asked[-3:] == [LOGIN, CALL, LEAVE]
 
 
-async def test_a_gateway_ends_no_sessions_but_its_own():
-    place = Place()
-    async with aclosing(place.auto) as auto:
-        await auto.authenticate(ADMIN)
-
-    assert LEAVE not in place.asked
-
-
 async def test_a_login_that_holds_is_not_made_again():
     place = Place()
     first = await place.web.authenticate(ADMIN)

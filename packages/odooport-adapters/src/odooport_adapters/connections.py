@@ -149,7 +149,7 @@ async def _connected(
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await loop.sock_connect(connection, address)
-    except BaseException:
+    except BaseException:  # cancelled, too: nobody else has this socket yet
         connection.close()
         raise
     return _PlainStream(loop, connection)

@@ -39,6 +39,7 @@ class AutoGateway:
         candidates: The gateways to choose from, the preferred one first.
         by_key: A gateway that takes API keys alone, to prefer to all of them.
         by_password: A gateway that takes passwords alone, to prefer to the candidates.
+            It is closed with this one.
         clock: Answers the time in seconds; must never go back.
     """
 
@@ -47,13 +48,12 @@ class AutoGateway:
         candidates: Sequence[OdooGateway],
         *,
         by_key: OdooGateway | None = None,
-        by_password: OdooGateway | None = None,
+        by_password: WebGateway | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._candidates = tuple(candidates)
         self._by_key = by_key
         self._by_password = by_password
-        self._web: WebGateway | None = None
         self._no_sessions: FlightCache[str, bool] = FlightCache(
             size=_INSTANCES, seconds=None, clock=clock
         )
@@ -78,20 +78,17 @@ class AutoGateway:
             http: The client of that server; close the gateway before it.
             clock: Answers the time in seconds; must never go back.
         """
-        web = WebGateway(http, clock=clock)
-        gateway = cls(
+        return cls(
             (JsonRpcGateway(http), XmlRpcGateway(http)),
             by_key=Json2Gateway(http, clock=clock),
-            by_password=web,
+            by_password=WebGateway(http, clock=clock),
             clock=clock,
         )
-        gateway._web = web
-        return gateway
 
     async def aclose(self) -> None:
-        """End the sessions that ``over`` made possible; others are their maker's."""
-        if self._web is not None:
-            await self._web.aclose()
+        """End the sessions at Odoo; see ``WebGateway``."""
+        if self._by_password is not None:
+            await self._by_password.aclose()
 
     async def choose(self, instance: str) -> OdooGateway:
         """Answer the gateway that an instance is reached by.

@@ -180,7 +180,7 @@ def _address_of(env: Environment, parent: Any) -> dict[str, Any]:
             text = f"Expected singleton: res.partner({parent!r})"
             raise faults.crash("ValueError", text)
         case _:
-            pass
+            pass  # no company
     address = {name: row.get(name) or False for name in ADDRESS_FIELDS}
     return address if any(address.values()) else {}
 
